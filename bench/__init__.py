@@ -1,0 +1,1 @@
+"""Tradewind bench: a client like any other, plus an emulated network."""

@@ -1,0 +1,241 @@
+"""The seam between storage and server: MessageLog, the hot path, and Directory, the cold path.
+
+May import: nothing of Tradewind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+
+class StorageError(Exception):
+    """Root of everything that storage raises on purpose. What was being stored was not stored."""
+
+
+class StoreBusy(StorageError):
+    """The bounded queue before the disk is full. Try again after `retry_after` seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"the store is busy, try again in {retry_after:g} s")
+        self.retry_after = retry_after
+
+
+class StoreFull(StorageError):
+    """The disk is full. What was accepted stays; appends work again once there is room."""
+
+
+class StoreUnavailable(StorageError):
+    """The store cannot be reached or has been closed."""
+
+
+class NotUnique(StorageError):
+    """A record with the same unique key (an agent's login, say) exists already."""
+
+
+class Draft(Struct, frozen=True):
+    """An entry that asks to be appended.
+
+    `author` is at most 64 characters, `kind` at most 32, `body` any bytes up to 64 KiB which the
+    log does not look into, `at` Unix milliseconds. (conversation, author, client_id) is unique.
+    """
+
+    conversation: UUID
+    author: str
+    client_id: UUID
+    kind: str
+    body: bytes
+    at: int
+
+
+class Entry(Struct, frozen=True):
+    """One item of a conversation's log: a draft with its place."""
+
+    conversation: UUID
+    epoch: int
+    seq: int
+    author: str
+    client_id: UUID
+    kind: str
+    body: bytes
+    at: int
+
+
+class Appended(Struct, frozen=True):
+    """The draft is on disk as `entry`. `fresh` is False when it was there already (a resend)."""
+
+    entry: Entry
+    fresh: bool
+
+
+class Conflict(Struct, frozen=True):
+    """The id was used before with another kind or body; the log holds `entry` under it."""
+
+    entry: Entry
+
+
+class Head(Struct, frozen=True):
+    """The last position of a conversation; (epoch, 0) for one without entries."""
+
+    epoch: int
+    seq: int
+
+
+class MessageLog(Protocol):
+    """One ordered log per conversation.
+
+    Invariants, which tests/conformance/log_suite.py holds every implementation to:
+    - `seq` is gapless from 1 within an epoch, in the order of the commits; a new log starts at
+      epoch 1;
+    - when `append` returns, every Appended entry is on disk and survives a kill at once;
+    - drafts of one `append` call keep their order, and either all fresh ones are stored or, when
+      it raises, none is;
+    - the same (conversation, author, client_id) with equal kind and body returns the first entry
+      and stores nothing; with another kind or body it returns Conflict and stores nothing;
+    - callers whose appends commit in one group are resumed in the order of their `seq`, so that
+      who publishes without awaiting in between publishes in order;
+    - what waits for the disk is bounded: over the bound `append` raises StoreBusy at once.
+    """
+
+    async def append(self, drafts: Sequence[Draft]) -> list[Appended | Conflict]:
+        """Store drafts durably; one result per draft, in order.
+
+        Raises StoreBusy, StoreFull or StoreUnavailable; then nothing of the call was stored.
+        """
+        ...
+
+    async def read(self, conversation: UUID, *, after: int = 0, limit: int = 100) -> list[Entry]:
+        """Entries with seq > `after`, ascending, at most `limit`."""
+        ...
+
+    async def read_before(
+        self, conversation: UUID, *, before: int | None = None, limit: int = 100
+    ) -> list[Entry]:
+        """The last `limit` entries with seq < `before` (None: the very last), ascending."""
+        ...
+
+    async def heads(self, conversations: Sequence[UUID]) -> dict[UUID, Head]:
+        """The heads of those conversations that have entries; the others are absent."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what waits, then release everything. Later calls raise StoreUnavailable."""
+        ...
+
+
+class Shop(Struct, frozen=True):
+    """A storefront (tenant). `origins` are the web origins its widget may come from.
+
+    `identity_key`: base64url HS256 secret with which the shop signs its visitors' JWTs, or None.
+    `settings`: MessagePack or JSON text that storage does not look into (appearance, greeting).
+    """
+
+    id: str
+    name: str
+    origins: tuple[str, ...]
+    identity_key: str | None = None
+    settings: str = "{}"
+    created_at: int = 0
+
+
+class Agent(Struct, frozen=True):
+    """A person of the shop. `email` is unique over all shops, compared without case."""
+
+    id: UUID
+    shop: str
+    email: str
+    name: str
+    password_hash: str
+    role: str = "agent"
+    """agent or admin"""
+    active: bool = True
+    created_at: int = 0
+    settings: str = "{}"
+
+
+class Visitor(Struct, frozen=True):
+    """A shopper. `external_id` is the shop's own id from a signed JWT, unique within the shop."""
+
+    id: UUID
+    shop: str
+    external_id: str | None = None
+    name: str | None = None
+    email: str | None = None
+    language: str | None = None
+    profile: str = "{}"
+    created_at: int = 0
+    seen_at: int = 0
+
+
+class Conversation(Struct, frozen=True):
+    """A conversation and the fold of its log up to `seq`, a cache that the log can rebuild.
+
+    `summary` is text that storage does not look into; `status` (open, closed) and `assignee`
+    are copied out of the fold so that lists can filter on them.
+    """
+
+    id: UUID
+    shop: str
+    visitor: UUID
+    status: str = "open"
+    assignee: UUID | None = None
+    seq: int = 0
+    summary: str = "{}"
+    created_at: int = 0
+    updated_at: int = 0
+
+
+class Directory(Protocol):
+    """People, shops and conversations.
+
+    Invariants, which tests/conformance/directory_suite.py holds every implementation to:
+    - a `put_…` inserts or replaces the whole record, and is on disk when it returns;
+    - `create_conversation` is atomic: of many callers with one id exactly one creates, and all
+      get the record that is stored;
+    - `fold_conversation` never goes back: an older `seq` than the stored one changes nothing.
+    """
+
+    async def get_shop(self, id: str) -> Shop | None: ...
+    async def list_shops(self) -> list[Shop]: ...
+    async def put_shop(self, shop: Shop) -> None: ...
+
+    async def get_agent(self, id: UUID) -> Agent | None: ...
+    async def find_agent(self, email: str) -> Agent | None: ...
+    async def list_agents(self, shop: str) -> list[Agent]: ...
+    async def put_agent(self, agent: Agent) -> None:
+        """Raises NotUnique when another agent has the e-mail address."""
+        ...
+
+    async def get_visitor(self, id: UUID) -> Visitor | None: ...
+    async def get_visitors(self, ids: Sequence[UUID]) -> dict[UUID, Visitor]: ...
+    async def find_visitor(self, shop: str, external_id: str) -> Visitor | None: ...
+    async def put_visitor(self, visitor: Visitor) -> None:
+        """Raises NotUnique when another visitor of the shop has the external id."""
+        ...
+
+    async def get_conversation(self, id: UUID) -> Conversation | None: ...
+    async def create_conversation(self, conversation: Conversation) -> tuple[Conversation, bool]:
+        """Store it unless the id exists; returns what is stored, and whether this call created."""
+        ...
+
+    async def fold_conversation(self, conversation: Conversation) -> None:
+        """Replace status, assignee, seq, summary and updated_at, if `seq` is not older."""
+        ...
+
+    async def list_conversations(
+        self,
+        shop: str,
+        *,
+        status: str | None = None,
+        assignee: UUID | None = None,
+        visitor: UUID | None = None,
+        before: tuple[int, UUID] | None = None,
+        limit: int = 50,
+    ) -> list[Conversation]:
+        """Newest `updated_at` first; `before` is (updated_at, id) of the last row of a page."""
+        ...
+
+    async def close(self) -> None: ...

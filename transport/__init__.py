@@ -1,0 +1,1 @@
+"""Tradewind transport: bytes, packets, sessions, frames. Knows nothing of shops or SQL."""
