@@ -54,6 +54,8 @@ SILENCE = 2.5
 """After this many heartbeats without a byte from the peer the session is HEARTBEAT_TIMEOUT."""
 HELLO_DEADLINE = 10.0
 """Seconds a server waits for the first frame."""
+MAX_REASON = 40
+"""Characters of a close reason that are sent: at most 120 bytes, what a WebSocket Close holds."""
 
 
 class Role(Enum):
@@ -166,6 +168,7 @@ class Machine:
     def close(self, code: int, reason: str, now: float) -> None:
         """Queue a `close` frame and end. Does nothing after the end."""
         if self.closed is None:
+            reason = reason[:MAX_REASON]
             self._queue(Close(int(code), reason), hedge=False, now=now)
             self._end(SessionClosed(int(code), reason))
 
