@@ -1,0 +1,104 @@
+/**
+ * Frames to bytes and back, with the limits that every decoder enforces.
+ *
+ * What holds always: `decode(encode(frame))` equals `frame`; any other input throws
+ * RemoteProtocolError and nothing else, whatever the bytes are.
+ * May import: frames, uuid, errors, MessagePack.
+ */
+
+import { Decoder, Encoder } from "@msgpack/msgpack";
+import { CloseCode, LocalProtocolError, RemoteProtocolError } from "./errors.ts";
+import { type Field, type FieldKind, type Frame, type Position, type Resumed, TABLE, TYPES } from "./frames.ts";
+import { fromWire, toBytes } from "./uuid.ts";
+
+/** Bytes of one encoded frame, either direction. Over it: FRAME_TOO_LARGE. */
+export const MAX_FRAME = 65_536;
+
+const encoder = new Encoder({ ignoreUndefined: true });
+const decoder = new Decoder();
+
+/** Encodes one frame. Throws LocalProtocolError when it would exceed MAX_FRAME. */
+export function encode(frame: Frame): Uint8Array {
+  const { number, fields } = TABLE[frame.type];
+  const values = frame as unknown as Record<string, unknown>;
+  const data = encoder.encode([number, ...fields.map(([name, kind]) => toWire(kind, values[name]))]);
+  if (data.length > MAX_FRAME) {
+    throw new LocalProtocolError(`${frame.type} of ${data.length} bytes exceeds ${MAX_FRAME}`);
+  }
+  return data;
+}
+
+/** Decodes one frame. Throws RemoteProtocolError, which carries the close code, on any fault. */
+export function decode(data: Uint8Array): Frame {
+  if (data.length > MAX_FRAME) {
+    throw new RemoteProtocolError(CloseCode.FRAME_TOO_LARGE, `frame of ${data.length} bytes exceeds ${MAX_FRAME}`);
+  }
+  const items = unpack(data);
+  if (!Array.isArray(items)) throw bad("not an array");
+  const type = TYPES[items[0] as number];
+  if (type === undefined) throw bad("unknown type");
+  const frame: Record<string, unknown> = { type };
+  TABLE[type].fields.forEach((field, at) => {
+    frame[field[0]] = fieldOf(field, items, at + 1);
+  });
+  return frame as unknown as Frame;
+}
+
+function unpack(data: Uint8Array): unknown {
+  try {
+    return decoder.decode(data);
+  } catch (error) {
+    throw bad(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function bad(what: string): RemoteProtocolError {
+  return new RemoteProtocolError(CloseCode.PROTOCOL_ERROR, `bad frame: ${what}`);
+}
+
+function fieldOf(field: Field, items: readonly unknown[], at: number): unknown {
+  const [name, kind] = field;
+  if (at >= items.length) {
+    if (field.length === 3) return field[2];
+    throw bad(`${name} is missing`);
+  }
+  const value = READERS[kind](items[at]);
+  if (value === undefined) throw bad(`${name} is not ${kind}`);
+  return value;
+}
+
+/** Readers of wire values: the value in the program, or undefined when it does not fit. */
+const READERS: { readonly [K in FieldKind]: (value: unknown) => unknown } = {
+  int: (value) => (Number.isSafeInteger(value) && (value as number) >= 0 ? value : undefined),
+  str: (value) => (typeof value === "string" ? value : undefined),
+  bool: (value) => (typeof value === "boolean" ? value : undefined),
+  uuid: (value) => fromWire(value) ?? undefined,
+  map: (value) => (isMap(value) ? value : undefined),
+  "int or nil": (value) => (value === null ? null : READERS.int(value)),
+  "uuid or nil": (value) => (value === null ? null : READERS.uuid(value)),
+  positions: (value) => rows(value, ["conversation", "uuid"], ["epoch", "int"], ["seq", "int"]),
+  resumed: (value) => rows(value, ["conversation", "uuid"], ["epoch", "int"], ["head", "int"], ["recovered", "bool"]),
+};
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+function rows(value: unknown, ...fields: Field[]): unknown[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  return value.map((items) => {
+    if (!Array.isArray(items)) throw bad("a row is not an array");
+    return Object.fromEntries(fields.map((field, at) => [field[0], fieldOf(field, items, at)]));
+  });
+}
+
+function toWire(kind: FieldKind, value: unknown): unknown {
+  if (kind === "uuid" || kind === "uuid or nil") return value === null ? null : toBytes(value as string);
+  if (kind === "positions") {
+    return (value as Position[]).map(({ conversation, epoch, seq }) => [toBytes(conversation), epoch, seq]);
+  }
+  if (kind === "resumed") {
+    return (value as Resumed[]).map((row) => [toBytes(row.conversation), row.epoch, row.head, row.recovered]);
+  }
+  return value;
+}
