@@ -94,6 +94,8 @@ class LaneSender:
         self._max_datagram = max_datagram
         self._counters = counters
         self._gap = gap
+        self.queued = 0
+        """Bytes of the frames still held: numbered ones not yet on the stream, ephemeral ones."""
         self._number = 0
         self._barrier = 0
         self._flows: dict[bytes, int] = {}
@@ -107,6 +109,7 @@ class LaneSender:
     def send(self, frame: bytes, *, flow: bytes | None, barrier: bool, hedge: bool) -> None:
         """Take one numbered frame. Without `hedge`, or too large, it goes by the stream alone."""
         self._number += 1
+        self.queued += len(frame)
         self._counters.frames_sent += 1
         number = self._number
         back = self._back(number, flow, barrier)
@@ -120,6 +123,7 @@ class LaneSender:
         """Send once as a datagram; too large for one, it is dropped."""
         if len(frame) + 2 <= self._max_datagram:
             self._counters.frames_sent += 1
+            self.queued += len(frame)
             self._first.append(b"\x00\x00" + frame)
 
     def poll(self, now: float) -> list[Packet]:
@@ -136,6 +140,8 @@ class LaneSender:
             if isinstance(item, int):
                 self._second.append((now + self._gap, item))
                 item = self._pending[item].datagram
+            else:
+                self.queued -= len(item) - 2
             out.append(Packet(Via.DATAGRAM, item))
         self._first.clear()
         self._counters.datagrams_sent += sum(packet.via is Via.DATAGRAM for packet in out)
@@ -160,7 +166,7 @@ class LaneSender:
             gone.append(number)
             out.append(Packet(Via.STREAM, varint.encode(len(pending.frame)) + pending.frame))
         for number in gone:
-            del self._pending[number]
+            self.queued -= len(self._pending.pop(number).frame)
 
     def _back(self, number: int, flow: bytes | None, barrier: bool) -> int:
         """How far back the frame lies that must be handed up before `number`; 0 for none."""

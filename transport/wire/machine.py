@@ -114,6 +114,7 @@ class Machine:
         self._sender = None if max_datagram is None else LaneSender(max_datagram, self.counters)
         self._receiver = LaneReceiver(self.counters)
         self._messages: deque[bytes] = deque()
+        self._queued = 0
         self._nonce = 0
         self._last_received = now
         self._last_sent = now
@@ -160,9 +161,10 @@ class Machine:
                 f"a {self.role.value} may not send {kind.__name__} while {self.state.value}"
             )
         self._queue(frame, hedge=hedge, now=now)
-        if kind is Close:
-            assert isinstance(frame, Close)
+        if isinstance(frame, Close):
             self._end(SessionClosed(frame.code, frame.reason))
+        elif isinstance(frame, Welcome):
+            self.heartbeat = frame.heartbeat / 1000
         self.state = TRANSITIONS.get((self.state, kind), self.state)
 
     def close(self, code: int, reason: str, now: float) -> None:
@@ -172,6 +174,11 @@ class Machine:
             self._queue(Close(int(code), reason), hedge=False, now=now)
             self._end(SessionClosed(int(code), reason))
 
+    @property
+    def queued(self) -> int:
+        """Bytes of the frames that `poll` has not handed out, or not for the last time."""
+        return self._queued if self._sender is None else self._sender.queued
+
     def poll(self, now: float) -> list[Packet]:
         """Hand out the packets due at `now`, and do what time asks for: pings and timeouts."""
         self._check_clock(now)
@@ -179,6 +186,7 @@ class Machine:
             return self._sender.poll(now)
         out = [Packet(Via.MESSAGE, data) for data in self._messages]
         self._messages.clear()
+        self._queued = 0
         return out
 
     def next_timer(self) -> float | None:
@@ -227,6 +235,7 @@ class Machine:
         if self._sender is None:
             self.counters.frames_sent += 1
             self._messages.append(data)
+            self._queued += len(data)
         elif traits.lane is Lane.DATAGRAM and self._hedged:
             self._sender.send_ephemeral(data)
         else:
