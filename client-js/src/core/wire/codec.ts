@@ -15,7 +15,7 @@ import { fromWire, toBytes } from "./uuid.ts";
 export const MAX_FRAME = 65_536;
 
 const encoder = new Encoder({ ignoreUndefined: true });
-const decoder = new Decoder();
+const decoder = strictDecoder();
 
 /** Encodes one frame. Throws LocalProtocolError when it would exceed MAX_FRAME. */
 export function encode(frame: Frame): Uint8Array {
@@ -42,6 +42,23 @@ export function decode(data: Uint8Array): Frame {
     frame[field[0]] = fieldOf(field, items, at + 1);
   });
   return frame as unknown as Frame;
+}
+
+/**
+ * The library reads broken UTF-8 as other letters; the protocol refuses it. These two are private
+ * names of @msgpack/msgpack 3.1.3: the golden vectors fail when an update renames them.
+ */
+interface DecoderInside {
+  decodeBinary(length: number, headerLength: number): Uint8Array;
+  decodeUtf8String(length: number, headerLength: number): string;
+}
+
+function strictDecoder(): Decoder {
+  const decoder = new Decoder();
+  const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const inside = decoder as unknown as DecoderInside;
+  inside.decodeUtf8String = (length, headerLength) => utf8.decode(inside.decodeBinary(length, headerLength));
+  return decoder;
 }
 
 function unpack(data: Uint8Array): unknown {

@@ -1,0 +1,94 @@
+import { describe, expect, test } from "vitest";
+import { LaneReceiver, LaneSender, newCounters, type Packet, WINDOW } from "../../../src/core/wire/lane.ts";
+
+/** A small seeded generator (mulberry32), so that a failure can be run again. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+interface Flight {
+  readonly due: number;
+  readonly packet: Packet;
+}
+
+const frame = (flow: number, number: number): Uint8Array => Uint8Array.of(flow, number >> 8, number & 0xff);
+const numberOf = (data: Uint8Array): number => ((data[1] ?? 0) << 8) | (data[2] ?? 0);
+
+/** Sends `count` frames of several flows over a link that loses, doubles and reorders datagrams. */
+function transfer(seed: number, count: number): Uint8Array[] {
+  const random = seeded(seed);
+  const sender = new LaneSender(1200, newCounters());
+  const receiver = new LaneReceiver(newCounters());
+  const got: Uint8Array[] = [];
+  let air: Flight[] = [];
+  let streamFreeAt = 0;
+  for (let now = 0, sent = 0; now < 20_000 && got.length < count; now += 1) {
+    if (sent < count && random() < 0.3) {
+      const flow = Math.floor(random() * 3);
+      sender.send(frame(flow, sent++), { flow: `${flow}`, barrier: sent % 50 === 1, hedge: random() < 0.9 });
+    }
+    for (const packet of sender.poll(now)) {
+      // The stream is late and in order, and its bytes come in pieces; datagrams are early and wild.
+      if (packet.via === "stream") {
+        streamFreeAt = Math.max(streamFreeAt, now + 100 + (random() < 0.1 ? 300 : 0));
+        for (const byte of packet.data)
+          air.push({ due: streamFreeAt, packet: { via: "stream", data: Uint8Array.of(byte) } });
+      } else {
+        while (random() > 0.3) air.push({ due: now + 50 + random() * 80, packet });
+      }
+    }
+    const here = air.filter(({ due }) => due <= now);
+    air = air.filter(({ due }) => due > now);
+    for (const { packet } of here) {
+      if (packet.via === "stream") got.push(...receiver.receiveStream(packet.data));
+      else got.push(...receiver.receiveDatagram(packet.data));
+    }
+  }
+  return got;
+}
+
+describe("the lane over a bad network", () => {
+  test.each(Array.from({ length: 20 }, (_, seed) => seed + 1))("everything once, flows in order (seed %i)", (seed) => {
+    const got = transfer(seed, 120);
+    expect(got.length).toBe(120);
+    expect(new Set(got.map(numberOf)).size).toBe(120);
+    for (const flow of [0, 1, 2]) {
+      const numbers = got.filter((data) => data[0] === flow).map(numberOf);
+      expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+    }
+  });
+});
+
+describe("the sender", () => {
+  test("no two copies of a frame come out of one poll, however late it is", () => {
+    const sender = new LaneSender(1200, newCounters());
+    sender.send(frame(0, 1), { flow: null, barrier: false, hedge: true });
+    expect(sender.poll(1000).map(({ via }) => via)).toEqual(["datagram"]);
+    expect(sender.poll(9000).map(({ via }) => via)).toEqual(["datagram"]);
+    expect(sender.poll(19_000).map(({ via }) => via)).toEqual(["stream"]);
+    expect(sender.poll(99_000)).toEqual([]);
+    expect(sender.nextTimer()).toBeNull();
+  });
+
+  test("an ephemeral frame that does not fit a datagram is dropped", () => {
+    const sender = new LaneSender(4, newCounters());
+    sender.sendEphemeral(frame(0, 1));
+    expect(sender.poll(0)).toEqual([]);
+  });
+});
+
+describe("the receiver", () => {
+  test("a datagram too far ahead is left to the stream", () => {
+    const counters = newCounters();
+    const receiver = new LaneReceiver(counters);
+    const far = WINDOW + 1;
+    expect([...receiver.receiveDatagram(Uint8Array.of(0x40 | (far >> 8), far & 0xff, 0, 9))]).toEqual([]);
+    expect(counters.dropped).toBe(1);
+  });
+});
