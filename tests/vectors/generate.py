@@ -129,6 +129,8 @@ INVALID = {
     "ping with nil": codec.pack([13, None]),
     "a short UUID": codec.pack([6, b"\x00" * 15, 1]),
     "a UUID as a number": codec.pack([6, 5, 1]),
+    "a negative seq": codec.pack([6, b"\x00" * 16, -1]),
+    "a seq over 2^53 - 1": codec.pack([6, b"\x00" * 16, 2**53]),
     "typing without a boolean": codec.pack([7, b"\x00" * 16, 1]),
     "cut short": bytes(codec.pack([13, 70000]))[:-1],
     "bytes after the frame": bytes(codec.pack([13, 1])) + b"\x00",
@@ -151,7 +153,8 @@ SCRIPTS: list[dict[str, Any]] = [
             {"at": 200, "receive": ["message", welcome(heartbeat=20000)]},
             {"state": "live"}, {"timer": 20000},
             {"at": 210, "receive": ["message", {
-                "type": "accepted", "client_id": M1, "conversation": A, "epoch": 1, "seq": 1, "at": AT}]},
+                "type": "accepted", "client_id": M1, "conversation": A,
+                "epoch": 1, "seq": 1, "at": AT}]},
             {"at": 20000, "poll": ...},
             {"timer": 40000},
             {"at": 20200, "receive": ["message", {"type": "pong", "nonce": 1}]},

@@ -12,13 +12,16 @@ May import: nothing of Tradewind.
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 VERSION = 1
 """The protocol version that `hello` carries."""
+
+Uint = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+"""Every number on the wire: what a JavaScript client can count exactly."""
 
 EMPTY = Raw(b"\x80")
 """An empty MessagePack map."""
@@ -28,8 +31,8 @@ class Position(Struct, frozen=True, array_like=True):
     """How far a client has read a conversation: the last entry it holds, `(0, 0)` for none."""
 
     conversation: UUID
-    epoch: int
-    seq: int
+    epoch: Uint
+    seq: Uint
 
 
 class Resumed(Struct, frozen=True, array_like=True):
@@ -40,15 +43,15 @@ class Resumed(Struct, frozen=True, array_like=True):
     """
 
     conversation: UUID
-    epoch: int
-    head: int
+    epoch: Uint
+    head: Uint
     recovered: bool
 
 
 class Hello(Struct, frozen=True, array_like=True, tag=0):
     """First frame of a client: who it is (`token`) and where it stood (`resume`)."""
 
-    version: int
+    version: Uint
     token: str
     resume: tuple[Position, ...] = ()
     client: str = ""
@@ -57,11 +60,11 @@ class Hello(Struct, frozen=True, array_like=True, tag=0):
 class Welcome(Struct, frozen=True, array_like=True, tag=1):
     """First frame of a server: `now` in Unix ms, `heartbeat` in ms, `state` a map."""
 
-    version: int
+    version: Uint
     session: UUID
     me: str
-    now: int
-    heartbeat: int
+    now: Uint
+    heartbeat: Uint
     resumed: tuple[Resumed, ...] = ()
     state: Raw = EMPTY
 
@@ -80,29 +83,29 @@ class Accepted(Struct, frozen=True, array_like=True, tag=3):
 
     client_id: UUID
     conversation: UUID
-    epoch: int
-    seq: int
-    at: int
+    epoch: Uint
+    seq: Uint
+    at: Uint
 
 
 class Deliver(Struct, frozen=True, array_like=True, tag=4):
     """One entry of a conversation's log, after its commit."""
 
     conversation: UUID
-    epoch: int
-    seq: int
+    epoch: Uint
+    seq: Uint
     author: str
     client_id: UUID
     kind: str
     body: Raw
-    at: int
+    at: Uint
 
 
 class Received(Struct, frozen=True, array_like=True, tag=5):
     """Everything up to `seq` has reached `who` (empty from a client: itself)."""
 
     conversation: UUID
-    seq: int
+    seq: Uint
     who: str = ""
 
 
@@ -110,7 +113,7 @@ class Read(Struct, frozen=True, array_like=True, tag=6):
     """A client's person has seen everything up to `seq`."""
 
     conversation: UUID
-    seq: int
+    seq: Uint
 
 
 class Typing(Struct, frozen=True, array_like=True, tag=7):
@@ -132,7 +135,7 @@ class Presence(Struct, frozen=True, array_like=True, tag=8):
 class Call(Struct, frozen=True, array_like=True, tag=9):
     """A question with an answer. `id` is unique among the session's unanswered calls."""
 
-    id: int
+    id: Uint
     method: str
     params: Raw = EMPTY
 
@@ -140,7 +143,7 @@ class Call(Struct, frozen=True, array_like=True, tag=9):
 class Result(Struct, frozen=True, array_like=True, tag=10):
     """The answer to the call `id`."""
 
-    id: int
+    id: Uint
     value: Raw = EMPTY
 
 
@@ -152,33 +155,33 @@ class Refused(Struct, frozen=True, array_like=True, tag=11):
 
     code: str
     message: str
-    retry_after: int | None = None
+    retry_after: Uint | None = None
     client_id: UUID | None = None
-    call: int | None = None
+    call: Uint | None = None
 
 
 class Drain(Struct, frozen=True, array_like=True, tag=12):
     """The server is leaving: open the next session within `deadline` ms, then close this one."""
 
-    deadline: int
+    deadline: Uint
 
 
 class Ping(Struct, frozen=True, array_like=True, tag=13):
     """Are you there? Answered at once by `pong` with the same nonce."""
 
-    nonce: int
+    nonce: Uint
 
 
 class Pong(Struct, frozen=True, array_like=True, tag=14):
     """Yes, I am here."""
 
-    nonce: int
+    nonce: Uint
 
 
 class Close(Struct, frozen=True, array_like=True, tag=15):
     """The last frame of either side. Codes: docs/protocol.md, "Close codes"."""
 
-    code: int
+    code: Uint
     reason: str = ""
 
 
@@ -200,16 +203,15 @@ class Lane(Enum):
 
 
 class Traits(NamedTuple):
-    """What the lane must know of a frame type. `barrier`: everything sent later waits for it."""
+    """What the lane must know of a frame type."""
 
     name: str
     lane: Lane
-    barrier: bool = False
 
 
 TRAITS: dict[type[Struct], Traits] = {
-    Hello: Traits("hello", Lane.HEDGED, barrier=True),
-    Welcome: Traits("welcome", Lane.HEDGED, barrier=True),
+    Hello: Traits("hello", Lane.HEDGED),
+    Welcome: Traits("welcome", Lane.HEDGED),
     Send: Traits("send", Lane.HEDGED),
     Accepted: Traits("accepted", Lane.HEDGED),
     Deliver: Traits("deliver", Lane.HEDGED),

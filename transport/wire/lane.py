@@ -6,8 +6,9 @@ stream, each in another packet, so that one loss cannot take them all.
 
 How. Both sides number the frames they put on the stream 1, 2, 3, … in stream order; the number of
 a stream record is implicit. A datagram copy names its number, and how far back the frame lies that
-must be handed up before it (`back`, 0 for none): the previous frame of the same flow, or the last
-barrier. So frames of one conversation keep their order, and conversations do not block each other.
+must be handed up before it (`back`, 0 for none): the previous frame of the same flow, or else the
+first frame of all. So frames of one conversation keep their order, conversations do not block each
+other, and nothing overtakes `hello` or `welcome`.
 
     stream     record*            record   = length(varint) frame
     datagram   number(varint) back(varint) frame        number 0: ephemeral, never repeated
@@ -18,7 +19,8 @@ What holds always:
 - no two copies of one frame come out of the same `poll` (so they never share a packet).
 
 Bounds: WINDOW frames ahead of the stream are remembered, what lies beyond is dropped (the stream
-brings it); MAX_FLOWS flows are told apart, over that they are chained into one.
+brings it). So a frame more than WINDOW back needs no naming: the sender forgets flows that have
+been silent for so long, and remembers at most MAX_FLOWS.
 Times are seconds on any monotonic clock, given by the caller.
 May import: varint, codec's limit, errors.
 """
@@ -39,8 +41,8 @@ GAP = 0.015
 """Seconds between the copies of a frame: datagram at 0, datagram at GAP, stream at 2 GAP."""
 WINDOW = 1024
 """How many frames past the last one on the stream a receiver remembers."""
-MAX_FLOWS = 1024
-"""How many flows a sender tells apart."""
+MAX_FLOWS = 2 * WINDOW
+"""How many flows a sender remembers; at the bound it forgets those silent for WINDOW frames."""
 
 
 class Via(Enum):
@@ -97,7 +99,6 @@ class LaneSender:
         self.queued = 0
         """Bytes of the frames still held: numbered ones not yet on the stream, ephemeral ones."""
         self._number = 0
-        self._barrier = 0
         self._flows: dict[bytes, int] = {}
         self._pending: dict[int, _Pending] = {}
         """In number order, because dictionaries keep the order of insertion."""
@@ -106,13 +107,13 @@ class LaneSender:
         self._second: deque[tuple[float, int]] = deque()
         """(due, number) of the second copies, in order of both."""
 
-    def send(self, frame: bytes, *, flow: bytes | None, barrier: bool, hedge: bool) -> None:
+    def send(self, frame: bytes, *, flow: bytes | None, hedge: bool) -> None:
         """Take one numbered frame. Without `hedge`, or too large, it goes by the stream alone."""
         self._number += 1
         self.queued += len(frame)
         self._counters.frames_sent += 1
         number = self._number
-        back = self._back(number, flow, barrier)
+        back = self._back(number, flow)
         datagram = varint.encode(number) + varint.encode(back) + frame
         pending = self._pending[number] = _Pending(frame, datagram)
         if hedge and len(datagram) <= self._max_datagram:
@@ -168,18 +169,16 @@ class LaneSender:
         for number in gone:
             self.queued -= len(self._pending.pop(number).frame)
 
-    def _back(self, number: int, flow: bytes | None, barrier: bool) -> int:
+    def _back(self, number: int, flow: bytes | None) -> int:
         """How far back the frame lies that must be handed up before `number`; 0 for none."""
-        before = self._barrier if flow is None else self._flows.get(flow, self._barrier)
-        if barrier:
-            self._barrier = number
-            self._flows.clear()
-        elif flow is not None:
-            if flow not in self._flows and len(self._flows) >= MAX_FLOWS:
-                self._flows.clear()
-                self._barrier = before = number - 1
-            self._flows[flow] = number
-        return number - before if before else 0
+        if flow is None:
+            return number - 1
+        before = self._flows.get(flow, 1)
+        self._flows[flow] = number
+        if len(self._flows) > MAX_FLOWS:
+            # A receiver that takes `number` has everything WINDOW back: order needs no more.
+            self._flows = {f: n for f, n in self._flows.items() if n > number - WINDOW}
+        return number - before
 
 
 class LaneReceiver:

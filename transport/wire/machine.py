@@ -242,7 +242,6 @@ class Machine:
             self._sender.send(
                 data,
                 flow=flow_of(frame),
-                barrier=traits.barrier,
                 hedge=hedge and traits.lane is Lane.HEDGED and self._hedged,
             )
 
