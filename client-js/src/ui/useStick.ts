@@ -1,0 +1,122 @@
+/**
+ * Keeps a timeline where the reader wants it: at the end while they are there, where they were when older messages come
+ * in above, and with a count of what came below while they read further up. May import preact.
+ */
+import type { RefObject } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { TimelineItem } from "../core/api.ts";
+import { useEvent } from "./hooks.ts";
+
+/** Closer to the end than this counts as being there. */
+const NEAR_END = 48;
+/** Older messages are fetched this far before their place is reached. */
+const NEAR_START = 240;
+
+export interface Stick {
+  readonly box: RefObject<HTMLDivElement | null>;
+  readonly content: RefObject<HTMLDivElement | null>;
+  readonly atEnd: boolean;
+  /** Messages of others that came below while the reader was further up. */
+  readonly fresh: number;
+  jump(): void;
+}
+
+interface Seen {
+  id: string;
+  first: string;
+  last: number;
+  height: number;
+}
+
+export function useStick(id: string, items: readonly TimelineItem[], hasOlder: boolean, older: () => void): Stick {
+  const box = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLDivElement>(null);
+  const pinned = useRef(true);
+  const seen = useRef<Seen>({ id: "", first: "", last: 0, height: 0 });
+  const [atEnd, setAtEnd] = useState(true);
+  const [fresh, setFresh] = useState(0);
+
+  const toEnd = useEvent((): void => {
+    const element = box.current;
+    if (element !== null) element.scrollTop = element.scrollHeight;
+  });
+  const settle = useEvent((end: boolean): void => {
+    pinned.current = end;
+    setAtEnd(end);
+    if (end) setFresh(0);
+  });
+
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (element === null) return;
+    const now = { id, first: firstKey(items), last: lastSeq(items), height: element.scrollHeight };
+    const before = seen.current;
+    seen.current = now;
+    if (before.id !== id) {
+      settle(true);
+      toEnd();
+    } else if (before.first !== now.first && !pinned.current) {
+      element.scrollTop += now.height - before.height;
+    } else if (pinned.current) {
+      toEnd();
+    } else if (now.last > before.last) {
+      setFresh((count) => count + newOfOthers(items, before.last));
+    }
+  }, [id, items, settle, toEnd]);
+
+  // What I wrote myself is always shown.
+  const mine = items.findLast((item) => item.type === "message" && item.message.mine);
+  const mineKey = mine?.type === "message" ? mine.message.clientId : "";
+  const pendingMine = mine?.type === "message" && mine.message.seq === null;
+  // A new message of mine, not its later states
+  useLayoutEffect(() => {
+    if (!pendingMine) return;
+    settle(true);
+    toEnd();
+  }, [mineKey]);
+
+  const look = useEvent((): void => {
+    const element = box.current;
+    if (element === null) return;
+    const end = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_END;
+    if (end !== pinned.current) settle(end);
+    if (element.scrollTop < NEAR_START && hasOlder) older();
+  });
+
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) return;
+    const resized = new ResizeObserver(() => {
+      seen.current.height = element.scrollHeight;
+      if (pinned.current) toEnd();
+      look();
+    });
+    resized.observe(element);
+    if (content.current !== null) resized.observe(content.current);
+    element.addEventListener("scroll", look, { passive: true });
+    return () => {
+      resized.disconnect();
+      element.removeEventListener("scroll", look);
+    };
+  }, [look, toEnd]);
+
+  const jump = useEvent((): void => {
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    box.current?.scrollTo({ top: box.current.scrollHeight, behavior: calm ? "auto" : "smooth" });
+    setFresh(0);
+  });
+  return { box, content, atEnd, fresh, jump };
+}
+
+function firstKey(items: readonly TimelineItem[]): string {
+  const item = items[0];
+  if (item === undefined) return "";
+  return item.type === "message" ? item.message.clientId : `h${item.happening.seq}`;
+}
+
+const seqOf = (item: TimelineItem): number => (item.type === "message" ? item.message.seq : item.happening.seq) ?? 0;
+
+const lastSeq = (items: readonly TimelineItem[]): number => items.reduce((top, item) => Math.max(top, seqOf(item)), 0);
+
+const newOfOthers = (items: readonly TimelineItem[], after: number): number =>
+  items.filter((item) => item.type === "message" && !item.message.mine && seqOf(item) > after).length;
