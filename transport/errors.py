@@ -59,6 +59,14 @@ def advice(code: int) -> Advice:
     return Advice.RESUME
 
 
+def wire_code(code: int) -> int:
+    """The code to close a transport with: `code` where a WebSocket may carry it, else NORMAL.
+
+    RFC 6455 section 7.4 leaves 4000 to 4999 to applications; a peer may have said anything.
+    """
+    return code if 4000 <= code < 5000 else CloseCode.NORMAL
+
+
 class TransportError(Exception):
     """Root of everything that transport raises on purpose."""
 

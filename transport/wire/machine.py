@@ -202,6 +202,7 @@ class Machine:
 
     def _unwrap(self, via: Via, data: bytes) -> Iterable[bytes]:
         if self._sender is None:
+            self.counters.frames_received += 1
             return (data,)
         if via is Via.STREAM:
             return self._receiver.receive_stream(data)

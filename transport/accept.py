@@ -1,0 +1,78 @@
+"""From an ASGI scope to a running session: the one door through which live clients come in.
+
+What holds always: a wrong path is answered 404 and a foreign Origin 403, before anything of
+Tradewind's protocol is spoken; once accepted, `serve` gets exactly one session, and when `accept`
+returns the transport below is gone and `serve` is done. A `serve` that raises closes the session
+with INTERNAL and is logged; one that returns without closing closes it with GOING_AWAY.
+
+May import: driver, websocket, webtransport, asgi, session, errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
+
+from transport.asgi import Receive, Scope, Send
+from transport.driver import Driver
+from transport.session import Session, SessionInfo, TransportKind
+from transport.websocket import WebSocketCarrier, refuse_websocket
+from transport.webtransport import WebTransportCarrier, refuse_webtransport
+from transport.wire.machine import Role
+
+LIVE_PATH = "/v1/live"
+"""Where sessions are, on every transport."""
+
+_WEBSOCKETS = {
+    "1.1": TransportKind.WEBSOCKET_H1,
+    "2": TransportKind.WEBSOCKET_H2,
+    "3": TransportKind.WEBSOCKET_H3,
+}
+
+
+async def accept(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    *,
+    allow_origin: Callable[[str | None], bool],
+    serve: Callable[[Session], Awaitable[None]],
+    path: str = LIVE_PATH,
+) -> None:
+    """Serve one scope "websocket" or "webtransport", from its connect event to its end.
+
+    `allow_origin` is asked with the Origin header, None for a client that sent none.
+    """
+    await receive()  # "connect": ASGI says that it comes first.
+    info = _info(scope)
+    refusal = None
+    if info.path != path:
+        refusal = (404, f"There is nothing here; sessions are at {path}.")
+    elif not allow_origin(info.origin):
+        refusal = (403, f"The origin {info.origin} may not connect; add it to the shop's origins.")
+    websocket = scope["type"] == "websocket"
+    if refusal is not None:
+        await (refuse_websocket if websocket else refuse_webtransport)(send, *refusal)
+        return
+    await send({"type": f"{scope['type']}.accept", "headers": []})
+    carrier = (WebSocketCarrier if websocket else WebTransportCarrier)(scope, receive, send)
+    await Driver(carrier, info, Role.SERVER).run(serve)
+
+
+def _info(scope: Scope) -> SessionInfo:
+    origin = next((value for name, value in scope["headers"] if name.lower() == b"origin"), None)
+    client = scope.get("client")
+    return SessionInfo(
+        id=uuid4(),
+        transport=_kind(scope),
+        peer=(str(client[0]), int(client[1])) if client else ("", 0),
+        origin=None if origin is None else origin.decode("latin-1"),
+        path=scope["path"],
+        secure=scope.get("scheme") in ("https", "wss"),
+    )
+
+
+def _kind(scope: Scope) -> TransportKind:
+    if scope["type"] == "webtransport":
+        return TransportKind.WEBTRANSPORT
+    return _WEBSOCKETS[scope["http_version"]]
