@@ -53,11 +53,13 @@ test: .venv/.done web needs web-check ## Run every test against real servers and
 
 check: lint types contracts test ## What the build server runs.
 
-lock: ## Write requirements.lock anew from pyproject.toml.
+lock: ## Write the lock files anew from pyproject.toml.
 	rm -rf .venv/lock && python3 -m venv .venv/lock
+	.venv/lock/bin/pip install --quiet .
+	.venv/lock/bin/pip freeze --exclude tradewind > requirements.run.lock
 	.venv/lock/bin/pip install --quiet '.[dev]'
 	.venv/lock/bin/pip freeze --exclude tradewind > requirements.lock
-	rm -rf .venv/lock
+	rm -rf .venv/lock build
 
 clean: ## Remove what was built.
 	rm -rf .venv client-js/node_modules server/pages
