@@ -10,7 +10,7 @@
  * - no two copies of one frame come out of the same `poll`, so they never share a packet.
  *
  * Bounds: WINDOW frames ahead of the stream are remembered, what lies beyond is dropped (the stream
- * brings it); MAX_FLOWS flows are told apart, over that they are chained into one.
+ * brings it); MAX_FLOWS flows are told apart, over that the one silent longest is forgotten.
  * Times are milliseconds on any monotonic clock, given by the caller.
  * May import: varint, bytes, codec's limit, errors.
  */
@@ -24,8 +24,8 @@ import * as varint from "./varint.ts";
 export const GAP = 15;
 /** How many frames past the last one on the stream a receiver remembers. */
 export const WINDOW = 1024;
-/** How many flows a sender tells apart. */
-export const MAX_FLOWS = 1024;
+/** How many flows a sender tells apart: as many as WINDOW, so that forgetting one cannot break its order. */
+export const MAX_FLOWS = WINDOW;
 
 /** What a piece of bytes travels on; `message` is a WebSocket message. */
 export type Via = "stream" | "datagram" | "message";
@@ -84,6 +84,7 @@ export class LaneSender {
   readonly #gap: number;
   #number = 0;
   #barrier = 0;
+  /** Last number by flow, the flow that was silent longest first. */
   readonly #flows = new Map<string, number>();
   /** In number order, because a Map keeps the order of insertion. */
   readonly #pending = new Map<number, Pending>();
@@ -169,18 +170,28 @@ export class LaneSender {
 
   /** How far back the frame lies that must be handed up before `number`; 0 for none. */
   #back(number: number, flow: string | null, barrier: boolean): number {
-    let before = flow === null ? this.#barrier : (this.#flows.get(flow) ?? this.#barrier);
+    const before = flow === null ? this.#barrier : (this.#flows.get(flow) ?? this.#barrier);
     if (barrier) {
       this.#barrier = number;
       this.#flows.clear();
     } else if (flow !== null) {
-      if (!this.#flows.has(flow) && this.#flows.size >= MAX_FLOWS) {
-        this.#flows.clear();
-        this.#barrier = before = number - 1;
-      }
-      this.#flows.set(flow, number);
+      this.#remember(flow, number);
     }
     return before === 0 ? 0 : number - before;
+  }
+
+  /**
+   * Notes the last frame of a flow and, over the bound, forgets the flow that was silent longest. Its
+   * last frame lies at least WINDOW back, so a receiver that takes a later one has it from the stream.
+   */
+  #remember(flow: string, number: number): void {
+    this.#flows.delete(flow);
+    this.#flows.set(flow, number);
+    if (this.#flows.size <= MAX_FLOWS) return;
+    for (const oldest of this.#flows.keys()) {
+      this.#flows.delete(oldest);
+      return;
+    }
   }
 }
 
