@@ -28,7 +28,7 @@ from storage.base import Entry
 
 RECENT = 100
 """Messages that can be counted as unread. An unread count stops here ("100+")."""
-READERS = 256
+READERS = 64
 """Read marks kept. Over it the lowest is forgotten."""
 EXCERPT = 200
 """Characters of the last message that lists show."""
