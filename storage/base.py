@@ -36,6 +36,10 @@ class NotUnique(StorageError):
     """A record with the same unique key (an agent's login, say) exists already."""
 
 
+class Missing(StorageError):
+    """A record refers to another (a visitor's shop, say) that does not exist."""
+
+
 class Draft(Struct, frozen=True):
     """An entry that asks to be appended.
 
@@ -97,7 +101,9 @@ class MessageLog(Protocol):
       and stores nothing; with another kind or body it returns Conflict and stores nothing;
     - callers whose appends commit in one group are resumed in the order of their `seq`, so that
       who publishes without awaiting in between publishes in order;
-    - what waits for the disk is bounded: over the bound `append` raises StoreBusy at once.
+    - what waits for the disk is bounded: over the bound `append` raises StoreBusy at once;
+    - an `append` that is cancelled while it waits may still be stored; a resend tells;
+    - arguments beyond the limits in limits.py raise ValueError: the caller's mistake.
     """
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | Conflict]:
@@ -193,9 +199,14 @@ class Directory(Protocol):
 
     Invariants, which tests/conformance/directory_suite.py holds every implementation to:
     - a `put_…` inserts or replaces the whole record, and is on disk when it returns;
+    - a write that raises changed nothing; like the log's, it may raise StoreBusy, StoreFull or
+      StoreUnavailable;
     - `create_conversation` is atomic: of many callers with one id exactly one creates, and all
       get the record that is stored;
-    - `fold_conversation` never goes back: an older `seq` than the stored one changes nothing.
+    - `fold_conversation` never goes back: an older `seq` than the stored one changes nothing, and
+      neither does a fold of a conversation that does not exist;
+    - the shop of an agent, visitor or conversation, and the visitor of a conversation, exist
+      before it does: otherwise Missing is raised and nothing is stored.
     """
 
     async def get_shop(self, id: str) -> Shop | None: ...

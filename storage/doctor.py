@@ -1,0 +1,128 @@
+"""Look a store over and say what is wrong and how to mend it, for `tradewind doctor`.
+
+Reads only: it neither creates a file nor changes one, and works beside a running server.
+
+May import: base, url, schema, sqlite.connect.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+
+from msgspec import Struct
+
+from storage.base import StorageError
+from storage.schema import check_version, read_version
+from storage.sqlite.connect import connect, translate
+from storage.url import MemoryPlace, parse
+
+LITTLE_ROOM = 1_073_741_824
+"""Free bytes under which the doctor warns."""
+HARDLY_ROOM = 67_108_864
+"""Free bytes under which the store is about to refuse."""
+
+FULL = 2
+"""SQLite's number for synchronous=FULL."""
+
+
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+class Finding(Struct, frozen=True):
+    """One thing that was looked at: `says` what was found, `mend` what to do ("" when ok)."""
+
+    check: str
+    level: Level
+    says: str
+    mend: str = ""
+
+
+def check(url: str) -> list[Finding]:
+    """Look the store over. Never raises for what is wrong with the store."""
+    try:
+        place = parse(url)
+    except StorageError as error:
+        return [Finding("storage", Level.FAIL, str(error), "correct the storage URL")]
+    if isinstance(place, MemoryPlace):
+        mend = "use sqlite:///tradewind.db to keep what is said"
+        return [Finding("storage", Level.WARN, "kept in memory, lost at the end", mend)]
+    return list(_sqlite(place.path, url))
+
+
+def _sqlite(path: Path, url: str) -> Iterator[Finding]:
+    if not path.parent.is_dir():
+        yield Finding("storage", Level.FAIL, f"no directory {path.parent}", "create it")
+        return
+    yield _room(path)
+    if not path.exists():
+        if os.access(path.parent, os.W_OK):
+            yield Finding("storage", Level.OK, f"{path} will be made at the first start")
+        else:
+            mend = "let the user that runs Tradewind write there"
+            yield Finding("storage", Level.FAIL, f"cannot write to {path.parent}", mend)
+        return
+    yield _reachable(path)
+    yield _schema(path, url)
+    yield from _settings(path)
+
+
+def _room(path: Path) -> Finding:
+    free = shutil.disk_usage(path.parent).free
+    says = f"{free / 1e9:.1f} GB free for {path}"
+    if free >= LITTLE_ROOM:
+        return Finding("disk space", Level.OK, says)
+    level = Level.WARN if free >= HARDLY_ROOM else Level.FAIL
+    return Finding("disk space", level, says, "make room, or move the database to a larger disk")
+
+
+def _reachable(path: Path) -> Finding:
+    if os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK):
+        return Finding("storage", Level.OK, f"{path} can be read and written")
+    mend = "let the user that runs Tradewind write it and its directory"
+    return Finding("storage", Level.FAIL, f"{path} cannot be written", mend)
+
+
+def _schema(path: Path, url: str) -> Finding:
+    try:
+        version = read_version(path)
+        if version is None:
+            return Finding("schema", Level.OK, "empty; it is filled at the first start")
+        check_version(version, url)
+    except StorageError as error:
+        says, _, mend = str(error).rpartition("; ")
+        return Finding("schema", Level.FAIL, says or mend, mend if says else "see above")
+    return Finding("schema", Level.OK, f"up to date ({version})")
+
+
+def _settings(path: Path) -> Iterator[Finding]:
+    """The journal mode is kept in the file; synchronous is what every connection of ours sets."""
+    try:
+        connection = connect(path, readonly=True)
+        try:
+            mode = str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+            synchronous = int(connection.execute("PRAGMA synchronous").fetchone()[0])
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        yield Finding("journal", Level.FAIL, str(translate(error, path)), "restore a backup")
+        return
+    if mode == "wal":
+        yield Finding("journal", Level.OK, "write-ahead log")
+    else:
+        mend = "start Tradewind once: it switches the file to a write-ahead log"
+        yield Finding("journal", Level.WARN, f"journal mode is {mode}", mend)
+    if synchronous >= FULL:
+        yield Finding("sync", Level.OK, "every commit is synced to disk")
+    else:
+        mend = "use a SQLite library that honours PRAGMA synchronous"
+        yield Finding("sync", Level.FAIL, "commits are not synced to disk", mend)

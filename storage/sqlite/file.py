@@ -1,0 +1,164 @@
+"""One SQLite file: a writer thread that commits in groups, and a bounded pool of readers.
+
+What holds always: one write connection, used by the writer thread alone; reads never wait for
+writes and see what was committed when they start; nothing blocks the event loop.
+
+May import: base, commit, connect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from storage.base import Head, StoreBusy, StoreUnavailable
+from storage.commit import Bounds, GroupCommit
+from storage.sqlite.connect import FileLock, connect, translate
+
+T = TypeVar("T")
+
+READERS = 2
+"""Threads that read, each with a connection of its own."""
+READS_WAITING = 1_024
+"""Reads that may be under way or wait for a reader. Over it: StoreBusy at once."""
+READ_RETRY_AFTER = 0.1
+"""Seconds told to a read that found the pool full."""
+
+
+class Writer:
+    """The state of the writer thread: its connection, and what it remembers between batches.
+
+    `heads` are the last positions of conversations written lately, by id; only the open
+    transaction and committed ones are in it, so it is emptied whenever something is undone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = FileLock(path)
+        self.heads: dict[bytes, Head] = {}
+        try:
+            self.connection = connect(path)
+        except sqlite3.Error as error:
+            self._lock.release()
+            raise translate(error, path) from error
+
+    def begin(self) -> None:
+        """See Transactions."""
+        self._execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """See Transactions."""
+        self._execute("COMMIT")
+
+    def rollback(self) -> None:
+        """See Transactions. Some errors have SQLite roll back by itself."""
+        self.heads.clear()
+        try:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._reopen()
+
+    def close(self) -> None:
+        """See Transactions. Closing the last connection also checkpoints."""
+        try:
+            self.connection.close()
+        except sqlite3.Error:
+            pass  # what was promised is in the write-ahead log and found there
+        finally:
+            self._lock.release()
+
+    def _execute(self, statement: str) -> None:
+        try:
+            self.connection.execute(statement)
+        except sqlite3.ProgrammingError:  # closed: an earlier attempt to reopen it failed
+            self._reopen()
+            raise StoreUnavailable(f"{self._path} had to be opened anew; try again") from None
+        except sqlite3.Error as error:
+            raise translate(error, self._path) from error
+
+    def _reopen(self) -> None:
+        try:
+            self.connection.close()
+            self.connection = connect(self._path)
+        except sqlite3.Error:
+            pass  # it stays closed; the next transaction tries again
+
+
+class SQLiteFile:
+    """What SQLiteLog and SQLiteDirectory share. The file must be there, with its tables."""
+
+    def __init__(self, path: Path, bounds: Bounds | None = None) -> None:
+        self.path = path
+        self._writer = Writer(path)
+        self._commit = GroupCommit(self._writer, bounds)
+        self._readers = Readers(path)
+
+    async def write(self, work: Callable[[Writer], T], *, drafts: int = 1, size: int = 0) -> T:
+        """Run `work` in the writer thread, inside a transaction; returns once it is on disk."""
+
+        def translated() -> T:
+            try:
+                return work(self._writer)
+            except sqlite3.Error as error:
+                raise translate(error, self.path) from error
+
+        return await self._commit.run(translated, drafts=drafts, size=size)
+
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` in a reader thread."""
+        return await self._readers.run(work)
+
+    async def close(self) -> None:
+        """Finish what waits and let go of the file. May be called more than once."""
+        await self._readers.close()
+        await self._commit.close()
+
+
+class Readers:
+    """A few threads that read, each with its own connection, opened when first used."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._waiting = 0
+        self._closed = False
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` with a connection, off the loop."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        if self._waiting >= READS_WAITING:
+            raise StoreBusy(READ_RETRY_AFTER)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._perform, work)
+        finally:
+            self._waiting -= 1
+
+    async def close(self) -> None:
+        """Finish the reads that wait, then close the connections."""
+        self._closed = True
+        await asyncio.to_thread(self._pool.shutdown)
+        while self._opened:
+            self._opened.pop().close()
+
+    def _perform(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return work(self._connection())
+        except sqlite3.Error as error:
+            raise translate(error, self._path) from error
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = connect(self._path, readonly=True)
+            self._opened.append(connection)
+        return connection
