@@ -7,8 +7,9 @@ What holds always: every task belongs to `run`, which returns when the transport
 task that writes lives only while there is something to write; `run` ends at most CLOSE_LINGER
 seconds after the end of the session, whatever the peer does (a `serve` may take its own time).
 
-Bounds. Outwards MAX_QUEUED bytes, over it SLOW_READER. Inwards MAX_UNREAD frames: a server closes
-with FLOODING, a client stops reading, so that the transport's own flow control slows the server.
+Bounds. Outwards MAX_QUEUED bytes, over it SLOW_READER. Inwards MAX_UNREAD frames: when more input
+comes while so many wait, a server closes with FLOODING; a client stops reading instead, so that the
+transport's own flow control slows the server. One input adds at most the lane's WINDOW and a slice.
 
 May import: carrier, alarm, outlet, session, wire, errors.
 """
@@ -29,11 +30,10 @@ from transport.wire.frames import Frame
 from transport.wire.lane import Counters, Via
 from transport.wire.machine import Machine, Role
 
-SLICE = 1024
-"""Stream bytes fed to the machine at once: they never hold MAX_UNREAD frames (of 5 bytes, at
-least), so a client that sends many frames in one packet is not taken for one that floods."""
+SLICE = 4096
+"""Stream bytes fed to the machine at once; between slices the server has its turn."""
 BREATHER = 32
-"""Unread frames at which the reading task lets the server have its turn."""
+"""Unread frames at which the reading task waits for one turn of the loop."""
 
 log = structlog.get_logger(__name__)
 
@@ -186,12 +186,13 @@ class Driver:
     async def _take(self, via: Via, data: bytes) -> None:
         for piece in _slices(via, data):
             now = self._loop.time()
-            frames = self._machine.receive(via, piece, now)
-            if frames:
+            # Asked before, not after: one piece can free many frames, as the late one does for
+            # which all others waited, and only then the server has had its turn to take them.
+            if self._machine.role is Role.SERVER and len(self._inbox) > MAX_UNREAD:
+                self._machine.close(CloseCode.FLOODING, "too many unread frames", now)
+            if frames := self._machine.receive(via, piece, now):
                 self._inbox += frames
                 _wake(self._reader)
-                if self._machine.role is Role.SERVER and len(self._inbox) > MAX_UNREAD:
-                    self._machine.close(CloseCode.FLOODING, "too many unread frames", now)
             self._flush(now)
             if self._machine.role is Role.CLIENT:
                 await self._wait_for_room()

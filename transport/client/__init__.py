@@ -1,0 +1,1 @@
+"""The Python client: sessions over every transport, and a `Client` that outlives them."""

@@ -1,0 +1,88 @@
+"""One session to one URL over one transport; `Client` builds on it.
+
+    async with dial("https://chat.example:8443/v1/live", TransportKind.WEBTRANSPORT) as session:
+        session.send(Hello(VERSION, token))
+
+What holds always: the caller gets a session whose transport is connected and accepted, or a
+DialError; when the block is left the session is closed with NORMAL and its transport is gone.
+May import: client, quic, driver, session, errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+from transport.carrier import Carrier
+from transport.client.errors import DialError
+from transport.client.trust import Trust
+from transport.client.websocket import connect_websocket
+from transport.driver import Driver
+from transport.errors import CloseCode
+from transport.session import SessionInfo, TransportKind
+from transport.wire.machine import Role
+
+DIAL_TIMEOUT = 10.0
+"""Seconds for everything up to the accepted session."""
+
+KINDS = (TransportKind.WEBTRANSPORT, TransportKind.WEBSOCKET_H3, TransportKind.WEBSOCKET_H1)
+"""What this client speaks, best first."""
+
+_PLAIN = {"http": "ws", "ws": "ws", "https": "wss", "wss": "wss"}
+
+
+@asynccontextmanager
+async def dial(
+    url: str,
+    kind: TransportKind,
+    *,
+    trust: Trust | None = None,
+    origin: str | None = None,
+    timeout: float = DIAL_TIMEOUT,
+) -> AsyncIterator[Driver]:
+    """A running session, until the block is left."""
+    session = await connect(url, kind, trust=trust, origin=origin, timeout=timeout)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(session.run())
+        try:
+            yield session
+        finally:
+            session.close(CloseCode.NORMAL)
+
+
+async def connect(
+    url: str,
+    kind: TransportKind,
+    *,
+    trust: Trust | None = None,
+    origin: str | None = None,
+    timeout: float = DIAL_TIMEOUT,
+) -> Driver:
+    """A connected session that does not run yet: await its `run` somewhere, or `abort` it."""
+    trust = trust or Trust()
+    parts = urlsplit(url)
+    if parts.scheme not in _PLAIN or not parts.hostname:
+        raise DialError(f"{url} is no URL to connect to: write https://host:port/v1/live")
+    carrier, peer = await _carrier(url, kind, trust, origin, timeout)
+    info = SessionInfo(
+        id=uuid4(),
+        transport=kind,
+        peer=peer,
+        origin=origin,
+        path=parts.path,
+        secure=_PLAIN[parts.scheme] == "wss",
+    )
+    return Driver(carrier, info, Role.CLIENT)
+
+
+async def _carrier(
+    url: str, kind: TransportKind, trust: Trust, origin: str | None, timeout: float
+) -> tuple[Carrier, tuple[str, int]]:
+    if kind is TransportKind.WEBSOCKET_H1:
+        parts = urlsplit(url)
+        url = urlunsplit(parts._replace(scheme=_PLAIN[parts.scheme]))
+        return await connect_websocket(url, trust, origin=origin, timeout=timeout)
+    raise DialError(f"this client does not speak {kind}; it speaks {', '.join(KINDS)}")
