@@ -112,6 +112,11 @@ export class Machine {
     return this.#closed;
   }
 
+  /** When the peer was last heard. */
+  get lastReceived(): number {
+    return this.#lastReceived;
+  }
+
   // Bytes in.
 
   /**

@@ -1,0 +1,92 @@
+/**
+ * The outbox: what a person has sent and the server has not put on disk yet, kept through a reload.
+ *
+ * What holds always: an entry stays until it is accepted, discarded, or refused for good (then it stays
+ * as failed, for the person to see); entries come in the order of their ids, which is the order of
+ * sending; one key of the store holds one entry, so that tabs never overwrite each other's.
+ * Bound: MAX_ENTRIES. Over it a new entry is failed at once, is not stored, and says why.
+ * May import: storage.
+ */
+
+import { type KeyValue, readJson } from "./storage.ts";
+
+export const MAX_ENTRIES = 200;
+
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface OutboxEntry {
+  readonly clientId: string;
+  readonly conversation: string;
+  readonly kind: string;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly at: number;
+  readonly failure: Failure | null;
+}
+
+const FULL: Failure = {
+  code: "outbox_full",
+  message: "Too many messages wait for the network. Try again when the others have gone.",
+};
+
+export class Outbox {
+  readonly #store: KeyValue;
+  readonly #prefix: string;
+  #entries: readonly OutboxEntry[] = [];
+
+  /** `scope` names server and person: each has their own outbox. */
+  constructor(store: KeyValue, scope: string) {
+    this.#store = store;
+    this.#prefix = `tradewind:outbox:${scope}:`;
+    const kept = store.keys(this.#prefix).map((key) => readJson<OutboxEntry>(store, key));
+    this.#replace(kept.filter((entry) => entry !== null));
+  }
+
+  /** In the order of sending. The same array until something changes. */
+  get entries(): readonly OutboxEntry[] {
+    return this.#entries;
+  }
+
+  get(clientId: string): OutboxEntry | undefined {
+    return this.#entries.find((entry) => entry.clientId === clientId);
+  }
+
+  of(conversation: string): readonly OutboxEntry[] {
+    return this.#entries.filter((entry) => entry.conversation === conversation);
+  }
+
+  add(entry: Omit<OutboxEntry, "failure">): OutboxEntry {
+    const full = this.#entries.length >= MAX_ENTRIES;
+    const added = { ...entry, failure: full ? FULL : null };
+    if (!full) this.#store.set(this.#prefix + entry.clientId, JSON.stringify(added));
+    this.#replace([...this.#entries, added]);
+    return added;
+  }
+
+  fail(clientId: string, failure: Failure): void {
+    const entry = this.get(clientId);
+    if (entry === undefined) return;
+    const failed = { ...entry, failure };
+    this.#store.set(this.#prefix + clientId, JSON.stringify(failed));
+    this.#replace(this.#entries.map((other) => (other === entry ? failed : other)));
+  }
+
+  /** Whether it was there. */
+  remove(clientId: string): boolean {
+    if (this.get(clientId) === undefined) return false;
+    this.#store.remove(this.#prefix + clientId);
+    this.#replace(this.#entries.filter((entry) => entry.clientId !== clientId));
+    return true;
+  }
+
+  /** Another tab changed the store: what it has brought to the server need not be sent here. Whether that changed anything. */
+  removedElsewhere(key: string): boolean {
+    return key.startsWith(this.#prefix) && this.remove(key.slice(this.#prefix.length));
+  }
+
+  #replace(entries: OutboxEntry[]): void {
+    this.#entries = entries.sort((a, b) => (a.clientId < b.clientId ? -1 : 1));
+  }
+}
