@@ -3,13 +3,11 @@
 What holds always: entries come out of `take` in order of `seq`, each once; when some are missing,
 `gap` says after which `seq` to fetch until they have come; a new epoch begins again from nothing.
 
-Bounds: MAX_HELD entries past a gap are kept, later ones are dropped, for the fetch brings them too.
+Bound: MAX_HELD entries past a gap are kept, later ones are dropped, for the fetch brings them too.
 May import: wire.
 """
 
 from __future__ import annotations
-
-from uuid import UUID
 
 from transport.wire.frames import Deliver, Position, Resumed
 
@@ -17,20 +15,18 @@ MAX_HELD = 1000
 
 
 class Cursor:
-    """One conversation's position."""
+    """One conversation's position: the last entry that came out."""
 
-    def __init__(self, conversation: UUID) -> None:
-        self.position = Position(conversation, 0, 0)
-        self._known = False
-        """Whether `position` is a place to continue from; else the first entry sets it."""
+    def __init__(self, position: Position) -> None:
+        self.position = position
         self._held: dict[int, Deliver] = {}
-        self._head = 0
+        self._head = position.seq
         """The highest seq known to exist in this epoch."""
 
     @property
     def gap(self) -> int | None:
         """Fetch what comes after this seq; None when nothing is missing."""
-        return self.position.seq if self._known and self._head > self.position.seq else None
+        return self.position.seq if self._head > self.position.seq else None
 
     def resumed(self, answer: Resumed) -> None:
         """Take the server's word: either everything follows, or it must be fetched."""
@@ -40,9 +36,6 @@ class Cursor:
 
     def take(self, entry: Deliver) -> list[Deliver]:
         """Take an entry, delivered or fetched; return those that are now in order."""
-        if not self._known:
-            self.position = Position(entry.conversation, entry.epoch, entry.seq - 1)
-            self._known = True
         self._begin(entry.epoch)
         if entry.epoch != self.position.epoch or entry.seq <= self.position.seq:
             return []  # Of an epoch that is over, or a duplicate.
@@ -54,7 +47,6 @@ class Cursor:
     def _begin(self, epoch: int) -> None:
         if epoch > self.position.epoch:
             self.position = Position(self.position.conversation, epoch, 0)
-            self._known = True
             self._head = 0
             self._held.clear()
 

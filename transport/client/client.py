@@ -1,0 +1,337 @@
+"""A client that outlives its sessions: it connects, resumes, sends again, and gives up when told.
+
+    async with Client(Settings(url="https://chat.example:8443/v1/live"), token) as client:
+        accepted = await client.send(conversation, "message", {"text": "hello"})
+        async for entry in client.entries():
+            ...
+
+What holds always: a message that was given to `send` is accepted once, or its future says why not;
+the entries of a conversation come out in order, each once, with those missed while away fetched;
+after `drain` the next session is live before the old one is closed; leaving the block ends all.
+
+Bounds: those of outbox, calls, entries and cursor; MAX_REAUTHENTICATIONS.
+May import: everything else in client, driver, session, wire, errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+from random import Random
+from types import TracebackType
+from typing import Any
+from uuid import UUID
+
+from msgspec import Raw
+
+from transport.client.backoff import Backoff
+from transport.client.calls import Calls
+from transport.client.dial import connect
+from transport.client.entries import Entries
+from transport.client.errors import ClientStopped, DialError, DialRefused
+from transport.client.follower import Follower
+from transport.client.link import Link
+from transport.client.outbox import Outbox
+from transport.client.race import race
+from transport.client.settings import Connected, Settings, Token
+from transport.driver import Driver
+from transport.errors import Advice, CloseCode, LocalProtocolError, SessionClosed, advice
+from transport.session import TransportKind
+from transport.uuid7 import uuid7
+from transport.wire import codec
+from transport.wire.frames import (
+    VERSION,
+    Accepted,
+    Deliver,
+    Drain,
+    Frame,
+    Hello,
+    Position,
+    Refused,
+    Result,
+    Send,
+    Welcome,
+)
+
+MAX_REAUTHENTICATIONS = 3
+"""New tokens in a row that the server did not like either, before the client stops."""
+
+
+class Client:
+    """See the module's first lines. `on_frame` gets what no other part of the client takes, such as
+    `typing` and `presence`; `on_connected` is told of every session that came about."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        token: Token,
+        *,
+        on_frame: Callable[[Frame], None] = lambda frame: None,
+        on_connected: Callable[[Connected], None] = lambda connected: None,
+        random: Random | None = None,
+    ) -> None:
+        self.settings = settings
+        self.last_error: Exception | None = None
+        """Why the last attempt to connect failed."""
+        self._token = token
+        self._on_frame = on_frame
+        self._on_connected = on_connected
+        self._random = random or Random()
+        self._backoff = Backoff(self._random)
+        self._outbox = Outbox(self._random.uniform)
+        self._calls = Calls(self._push)
+        self._follower = Follower(self._calls.ask, self._push, self._chore)
+        self._link: Link | None = None
+        """Where frames go. It may be joining, or over."""
+        self._links: set[Link] = set()
+        self._refused_tokens = 0
+        self._stopped: ClientStopped | None = None
+        self._ready: asyncio.Future[Welcome] | None = None
+        self._tasks = asyncio.TaskGroup()
+        self._chores: set[asyncio.Task[None]] = set()
+        """What need not be finished when the client leaves, the supervisor first of all."""
+
+    async def __aenter__(self) -> Client:
+        await self._tasks.__aenter__()
+        self._ready = self._future()
+        self._chore(self._supervise())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for chore in self._chores:
+            chore.cancel()
+        self._stop(ClientStopped(CloseCode.NORMAL, "the client left"))
+        await self._tasks.__aexit__(kind, error, traceback)
+
+    # What it offers.
+
+    async def ready(self) -> Welcome:
+        """The `welcome` of the first session. Raises ClientStopped when there will be none."""
+        assert self._ready is not None, "use `async with`"
+        return await asyncio.shield(self._ready)
+
+    @property
+    def transport(self) -> TransportKind | None:
+        """What carries the present session; None between two."""
+        link = self._link
+        return None if link is None or link.session.closed else link.session.info.transport
+
+    def send(
+        self,
+        conversation: UUID,
+        kind: str,
+        body: Mapping[str, Any],
+        client_id: UUID | None = None,
+    ) -> asyncio.Future[Accepted]:
+        """Queue an entry. The future gives `accepted`, or raises Refusal or ClientStopped.
+
+        Raises OutboxFull, ClientStopped, and LocalProtocolError when it is too large.
+        """
+        self._raise_if_stopped()
+        frame = Send(client_id or uuid7(), conversation, kind, codec.pack(body))
+        codec.encode(frame)  # Too large is said here, not when it is sent some time later.
+        answer = self._outbox.put(frame, self._future())
+        self._push(frame)
+        return answer
+
+    async def call(self, method: str, params: Mapping[str, Any] | None = None) -> Raw:
+        """Ask. Asked again on the next session when this one ends first. Raises Refusal."""
+        self._raise_if_stopped()
+        return await self._calls.ask(method, codec.pack(params or {}))
+
+    def tell(self, frame: Frame) -> bool:
+        """Send a frame that nobody answers, such as `typing`; say whether there was a session."""
+        return self._push(frame)
+
+    def entries(self) -> Entries:
+        """Everything delivered from now on."""
+        entries = self._follower.listen()
+        if self._stopped is not None:
+            entries.end(self._stopped)
+        return entries
+
+    def follow(self, conversation: UUID, epoch: int = 0, seq: int = 0) -> None:
+        """Resume a conversation from this entry on the next session: what a former run held."""
+        self._follower.follow(Position(conversation, epoch, seq))
+
+    def cut(self) -> None:
+        """Cut the present session's transport, as a dead network would."""
+        if self._link is not None:
+            self._link.session.abort()
+
+    # Its sessions.
+
+    async def _supervise(self) -> None:
+        """Keep a session; find the next one when this one ends or drains."""
+        try:
+            while True:
+                link = await self._connect()
+                try:
+                    deadline = await link.told_to_go()
+                except SessionClosed as closed:
+                    await self._recover(closed)
+                else:
+                    await link.ends_within(self._random.uniform(0, deadline))
+        except ClientStopped as stopped:
+            self._stop(stopped)
+
+    async def _connect(self) -> Link:
+        """Try until a session is live."""
+        while True:
+            try:
+                return await self._try()
+            except DialError as error:
+                self.last_error = error
+                if isinstance(error, DialRefused) and error.status == 403:
+                    raise ClientStopped(CloseCode.FORBIDDEN, str(error)) from error
+                await asyncio.sleep(self._backoff.next())
+            except SessionClosed as closed:
+                await self._recover(closed)
+
+    async def _try(self) -> Link:
+        settings, clock = self.settings, asyncio.get_running_loop().time
+        token = await self._token(self._refused_tokens > 0)
+        started = clock()
+        dial = partial(
+            connect,
+            settings.url,
+            trust=settings.trust,
+            origin=settings.origin,
+            timeout=settings.timeout,
+        )
+        attempts = [partial(dial, kind) for kind in settings.transports]
+        link = self._start(await race(attempts, settings.head_start), token)
+        opened = clock()
+        welcome = await link.welcomed()
+        self._adopt(link)
+        self._backoff.reset()
+        self._refused_tokens = 0
+        assert self._ready is not None
+        if not self._ready.done():
+            self._ready.set_result(welcome)
+        self._on_connected(Connected(link.session.info.transport, started, opened, clock()))
+        return link
+
+    def _start(self, session: Driver, token: str) -> Link:
+        """Say hello. Where no other session is live, what waits goes along with it at once."""
+        link = Link(session)
+        session.send(Hello(VERSION, token, self._follower.positions(), self.settings.name))
+        if self._link is None or self._link.session.closed:
+            self._adopt(link)
+        self._links.add(link)
+        self._tasks.create_task(self._run(link))
+        self._tasks.create_task(self._read(link))
+        return link
+
+    def _adopt(self, link: Link) -> None:
+        """From now on frames go here; those without an answer go again."""
+        if (old := self._link) is link:
+            return
+        self._link = link
+        for send in self._outbox.due():
+            self._push(send)
+        for call in self._calls.due():
+            self._push(call)
+        if old is not None:
+            old.session.close(CloseCode.NORMAL, "moved on")
+
+    async def _recover(self, closed: SessionClosed) -> None:
+        """Do what the close code advises: wait and return, or raise ClientStopped."""
+        self.last_error = closed
+        advised = advice(closed.code)
+        if advised is Advice.REAUTHENTICATE:
+            self._refused_tokens += 1
+        if advised is Advice.STOP or self._refused_tokens > MAX_REAUTHENTICATIONS:
+            raise ClientStopped(closed.code, closed.reason)
+        await asyncio.sleep(self._backoff.next())
+
+    async def _run(self, link: Link) -> None:
+        try:
+            await link.session.run()
+        finally:
+            self._links.discard(link)
+
+    async def _read(self, link: Link) -> None:
+        try:
+            while True:
+                self._take(link, await link.session.receive())
+        except SessionClosed as closed:
+            link.over.set_result(closed)
+
+    # Frames.
+
+    def _push(self, frame: Frame) -> bool:
+        if self._link is None:
+            return False
+        try:
+            self._link.session.send(frame)
+        except (SessionClosed, LocalProtocolError):
+            return False  # Over, or not far enough: it goes on the next session.
+        return True
+
+    def _take(self, link: Link, frame: Frame) -> None:
+        if isinstance(frame, Deliver):
+            self._follower.deliver(frame)
+        elif isinstance(frame, Accepted):
+            self._outbox.accepted(frame)
+        elif isinstance(frame, Refused):
+            self._refused(frame)
+        elif isinstance(frame, Result):
+            self._calls.result(frame)
+        elif isinstance(frame, Welcome):
+            link.welcome.set_result(frame)
+            self._follower.welcomed(frame)
+        elif isinstance(frame, Drain):
+            link.drain.set_result(frame)
+        else:
+            self._on_frame(frame)
+
+    def _refused(self, frame: Refused) -> None:
+        if frame.call is not None:
+            self._calls.refused(frame.call, frame)
+        elif frame.client_id is None:
+            self._on_frame(frame)
+        elif (wait := self._outbox.refused(frame)) is not None:
+            self._chore(self._try_again(frame.client_id, wait))
+
+    async def _try_again(self, client_id: UUID, wait: float) -> None:
+        await asyncio.sleep(wait)
+        if (frame := self._outbox.wake(client_id)) is not None:
+            self._push(frame)
+
+    def _chore(self, work: Coroutine[None, None, None]) -> None:
+        task = self._tasks.create_task(work)
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+
+    # The end.
+
+    def _raise_if_stopped(self) -> None:
+        if self._stopped is not None:
+            raise ClientStopped(self._stopped.code, self._stopped.reason)
+
+    def _stop(self, stopped: ClientStopped) -> None:
+        """Close what is open and tell whoever waits."""
+        if self._stopped is not None:
+            return
+        self._stopped = stopped
+        for link in self._links:
+            link.session.close(CloseCode.NORMAL, "leaving")
+        self._outbox.fail_all(stopped)
+        self._calls.fail_all(stopped)
+        self._follower.end(stopped)
+        assert self._ready is not None
+        if not self._ready.done():
+            self._ready.set_exception(stopped)
+
+    def _future(self) -> asyncio.Future[Any]:
+        """A future that may fail without anybody looking at it."""
+        future = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return future
