@@ -1,0 +1,102 @@
+"""What is counted, in the names that operators see at /metrics.
+
+What holds always: label values come from fixed sets (transports, codes, kinds), never from clients.
+May import: nothing above; the counters of transport.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from transport.wire.lane import Counters
+
+LANE = (
+    "frames_sent",
+    "frames_received",
+    "datagrams_sent",
+    "datagrams_received",
+    "first_by_datagram",
+    "duplicates",
+    "dropped",
+)
+"""The counters of the lane that are shown."""
+_BUCKETS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+
+
+class Metrics:
+    """One process's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.sessions = Gauge(
+            "tradewind_sessions", "Live sessions", ["transport", "role"], registry=self.registry
+        )
+        self.closed = Counter(
+            "tradewind_sessions_closed", "Sessions that ended", ["code"], registry=self.registry
+        )
+        self.accepted = Counter(
+            "tradewind_entries_accepted", "Entries on disk", ["kind"], registry=self.registry
+        )
+        self.refused = Counter(
+            "tradewind_refusals", "Commands not carried out", ["code"], registry=self.registry
+        )
+        self.append = Histogram(
+            "tradewind_append_seconds",
+            "From asking for an append to its commit",
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._past = Counters()
+        self._lanes: Callable[[], Iterable[Counters]] = tuple
+        self._listeners: Callable[[], Mapping[str, int]] = dict
+        self.registry.register(_Live(self))
+
+    def watch(
+        self,
+        *,
+        lanes: Callable[[], Iterable[Counters]] | None = None,
+        listeners: Callable[[], Mapping[str, int]] | None = None,
+    ) -> None:
+        """Say where what lives elsewhere is read when somebody asks."""
+        self._lanes = lanes or self._lanes
+        self._listeners = listeners or self._listeners
+
+    def ended(self, counters: Counters, code: str) -> None:
+        """Count a session that is over."""
+        self.closed.labels(code).inc()
+        _add(self._past, counters)
+
+    def text(self) -> bytes:
+        """The Prometheus text."""
+        return generate_latest(self.registry)
+
+    def families(self) -> Iterator[Metric]:
+        """What is read when somebody asks."""
+        total = Counters()
+        for counters in (self._past, *self._lanes()):
+            _add(total, counters)
+        lane = CounterMetricFamily("tradewind_lane", "What the lanes did", labels=["what"])
+        for name in LANE:
+            lane.add_metric([name], getattr(total, name))
+        yield lane
+        listener = GaugeMetricFamily("tradewind_listener", "The listeners' own", labels=["what"])
+        for name, value in self._listeners().items():
+            listener.add_metric([name], value)
+        yield listener
+
+
+class _Live(Collector):
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        return self._metrics.families()
+
+
+def _add(total: Counters, counters: Counters) -> None:
+    for name in LANE:
+        setattr(total, name, getattr(total, name) + getattr(counters, name))
