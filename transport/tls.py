@@ -141,9 +141,7 @@ class Certificates:
             await asyncio.sleep(self._poll_interval)
             self.check()
 
-    def _choose(
-        self, connection: ssl.SSLObject, name: str | None, outer: ssl.SSLContext
-    ) -> None:
+    def _choose(self, connection: ssl.SSLObject, name: str | None, outer: ssl.SSLContext) -> None:
         connection.context = self._inner
 
 

@@ -1,0 +1,345 @@
+"""aioquic with bounds: the one file that touches its private names.
+
+`Connection` is a QUIC connection and `Http3` the HTTP/3 layer on it, either role. aioquic itself
+buffers without end, raises flow-control limits without a ceiling, and forgets nothing of finished
+WebTransport streams; here each of these has a number.
+
+What holds always:
+- a peer may have PEER_BIDI and PEER_UNI streams open, STREAM_WINDOW bytes unread on each, and
+  CONNECTION_WINDOW bytes in flight; more is a flow-control error of theirs (RFC 9000 section 4);
+- credit on a stream is given back only for bytes that were taken (`hold`, `release`), so a stream
+  that nobody reads stops its sender and no other stream;
+- a datagram that could never leave is refused at once, for one of those at the head of aioquic's
+  queue blocks it for ever; over QUEUED_DATAGRAMS the oldest is dropped: it is the least use;
+- HEADERS and other frames that must be whole are at most MAX_PARTIAL_FRAME bytes.
+
+The private names are listed in PRIVATE, and a test looks for each of them, so that an upgrade of
+aioquic fails loudly. May import: nothing of Tradewind.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aioquic.buffer import encode_uint_var, size_uint_var
+from aioquic.h3.connection import (
+    ErrorCode,
+    FrameType,
+    H3Connection,
+    H3Stream,
+    encode_frame,
+)
+from aioquic.h3.events import H3Event
+from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.connection import (
+    MAX_STREAM_DATA_FRAME_CAPACITY,
+    Limit,
+    QuicConnection,
+)
+from aioquic.quic.events import QuicEvent, StreamDataReceived
+from aioquic.quic.packet import QuicFrameType
+from aioquic.quic.packet_builder import QuicPacketBuilder
+from aioquic.quic.recovery import QuicPacketSpace
+from aioquic.quic.stream import QuicStream
+
+ALPN = "h3"
+PEER_BIDI = 64
+"""Bidirectional streams a peer may have open at once. More: STREAM_LIMIT_ERROR, it is cut."""
+PEER_UNI = 16
+"""Unidirectional ones; HTTP/3 itself needs three."""
+STREAM_WINDOW = 262_144
+"""Bytes a peer may send on a stream before they are taken."""
+CONNECTION_WINDOW = 2_097_152
+"""Bytes a peer may have in flight on all streams together."""
+QUEUED_DATAGRAMS = 256
+"""Datagrams that wait for the congestion window. Over it the oldest is dropped."""
+MAX_DATAGRAM = 1_169
+"""Most bytes of a WebTransport datagram, whatever the peer would take."""
+MAX_PARTIAL_FRAME = 16_384
+"""Bytes of a frame that must be whole before it means anything. Over it: H3_EXCESSIVE_LOAD."""
+IDLE_TIMEOUT = 60.0
+"""Seconds without a packet after which a connection is forgotten."""
+INITIAL_RTT = 0.333
+"""RFC 9002 section 6.2.2. aioquic's 0.1 s sends everything twice on a 200 ms path."""
+CONNECTION_ID_LENGTH = 8
+
+H3_NO_ERROR = int(ErrorCode.H3_NO_ERROR)
+H3_INTERNAL_ERROR = int(ErrorCode.H3_INTERNAL_ERROR)
+H3_EXCESSIVE_LOAD = int(ErrorCode.H3_EXCESSIVE_LOAD)
+H3_REQUEST_REJECTED = int(ErrorCode.H3_REQUEST_REJECTED)
+H3_REQUEST_CANCELLED = int(ErrorCode.H3_REQUEST_CANCELLED)
+H3_MESSAGE_ERROR = int(ErrorCode.H3_MESSAGE_ERROR)
+
+# Safari 26.4 opens WebTransport only when it sees the settings of draft 7 and later beside those of
+# draft 2 that aioquic sends. 0x2c7cf000 (draft 15) must stay out: it promises flow control and
+# RESET_STREAM_AT.
+SETTING_WT_MAX_SESSIONS_DRAFT_7 = 0xC671706A
+SETTING_WT_MAX_SESSIONS = 0x14E9CD29
+SETTING_MAX_FIELD_SECTION_SIZE = 0x6
+MAX_FIELD_SECTION = 65_536
+"""Decoded bytes of a header section that we accept (RFC 9114 section 4.2.2)."""
+
+PRIVATE: dict[str, tuple[str, ...]] = {
+    "connection": (
+        "_ack_delay",
+        "_close_event",
+        "_datagrams_pending",
+        "_handshake_complete",
+        "_local_max_data",
+        "_local_max_streams_bidi",
+        "_local_max_streams_uni",
+        "_network_paths",
+        "_on_max_stream_data_delivery",
+        "_peer_cid",
+        "_remote_max_datagram_frame_size",
+        "_stream_is_discarded",
+        "_streams",
+        "_write_stream_limits",
+        "tls",
+    ),
+    "sender": ("_buffer_start", "_buffer_stop", "_buffer_fin", "_reset_error_code"),
+    "h3": ("_get_local_settings", "_local_control_stream_id", "_stream"),
+    "tls": ("_peer_certificate",),
+}
+
+_PACKET_OVERHEAD = 1 + 2 + 16
+"""Short header without its connection ID: first byte, packet number, AEAD tag."""
+_FRAME_OVERHEAD = 1 + 2
+"""DATAGRAM frame: type and a length of two bytes."""
+
+
+def configuration(*, is_client: bool, server_name: str | None = None) -> QuicConfiguration:
+    """The configuration both roles share."""
+    return QuicConfiguration(
+        alpn_protocols=[ALPN],
+        connection_id_length=CONNECTION_ID_LENGTH,
+        idle_timeout=IDLE_TIMEOUT,
+        initial_rtt=INITIAL_RTT,
+        is_client=is_client,
+        max_data=CONNECTION_WINDOW,
+        max_datagram_frame_size=65_536,
+        max_stream_data=STREAM_WINDOW,
+        server_name=server_name,
+    )
+
+
+class _CreditLimit(Limit):
+    """MAX_DATA that stays a fixed window ahead of what was used, raised a quarter at a time.
+
+    aioquic doubles `value`; here an assignment is clipped.
+    """
+
+    def __init__(self, like: Limit) -> None:
+        self._value = like.value
+        self.used = 0
+        super().__init__(like.frame_type, like.name, like.value)
+
+    @property
+    def value(self) -> int:
+        return self._value
+
+    @value.setter
+    def value(self, value: int) -> None:
+        clipped = min(value, self.used + CONNECTION_WINDOW)
+        if clipped - self._value >= CONNECTION_WINDOW // 4:
+            self._value = clipped
+
+
+class Connection(QuicConnection):
+    """A QUIC connection whose every buffer is bounded."""
+
+    def __init__(self, configuration: QuicConfiguration, original_cid: bytes | None = None) -> None:
+        super().__init__(
+            configuration=configuration, original_destination_connection_id=original_cid
+        )
+        # The reply carries the ACK: one datagram out instead of two.
+        self._ack_delay = 0.0
+        self._local_max_data = _CreditLimit(self._local_max_data)
+        for limit, count in (
+            (self._local_max_streams_bidi, PEER_BIDI),
+            (self._local_max_streams_uni, PEER_UNI),
+        ):
+            limit.value = limit.sent = count
+        self._held: dict[int, int] = {}
+        self.datagrams_dropped = 0
+
+    @property
+    def started(self) -> bool:
+        """Whether a packet could be decrypted; before that there is nobody to answer."""
+        return bool(self._network_paths)
+
+    @property
+    def handshake_complete(self) -> bool:
+        """Whether the peer has proved to own its address and to speak TLS with us."""
+        return self._handshake_complete
+
+    @property
+    def end(self) -> tuple[int, str] | None:
+        """Code and reason once either side has begun to close, long before aioquic says so."""
+        event = self._close_event
+        return None if event is None else (event.error_code, event.reason_phrase)
+
+    @property
+    def peer_certificate(self) -> Any:
+        """The leaf the server showed (an x509.Certificate), for a client that checks a hash."""
+        return self.tls._peer_certificate
+
+    def unacked(self, stream_id: int) -> int:
+        """Bytes written to a stream that the peer has not acknowledged. 0 for a finished one."""
+        stream = self._streams.get(stream_id)
+        if stream is None or stream.sender._reset_error_code is not None:
+            return 0
+        return stream.sender._buffer_stop - stream.sender._buffer_start
+
+    def can_send(self, stream_id: int) -> bool:
+        """Whether the sending half is open: neither ended, nor reset, nor asked to stop."""
+        if self.end is not None:
+            return False
+        stream = self._streams.get(stream_id)
+        if stream is None:
+            return False
+        sender = stream.sender
+        return (
+            not sender.is_finished
+            and sender._buffer_fin is None
+            and (sender._reset_error_code is None)
+        )
+
+    def abandon(self, stream_id: int, code: int) -> None:
+        """Reset our half and ask the peer to stop theirs, as far as there is anything to end."""
+        stream = self._streams.get(stream_id)
+        if stream is None or self.end is not None:
+            return
+        if not stream.sender.is_finished:
+            self.reset_stream(stream_id, code)
+        self.stop(stream_id, code)
+
+    def stop(self, stream_id: int, code: int) -> None:
+        """Ask the peer to stop sending, when it has not ended already."""
+        stream = self._streams.get(stream_id)
+        if stream is not None and not stream.receiver.is_finished:
+            self.stop_stream(stream_id, code)
+
+    def hold(self, stream_id: int, size: int) -> None:
+        """Withhold credit for bytes of a stream that wait for the application."""
+        self._held[stream_id] = self._held.get(stream_id, 0) + size
+
+    def release(self, stream_id: int, size: int) -> bool:
+        """The application took them. Says whether the peer should be told of new credit now."""
+        left = self._held.get(stream_id, 0) - size
+        if left > 0:
+            self._held[stream_id] = left
+        else:
+            self._held.pop(stream_id, None)
+        stream = self._streams.get(stream_id)
+        return stream is not None and self._credit_due(stream) is not None
+
+    def datagram_room(self, stream_id: int) -> int:
+        """Most payload bytes of an HTTP datagram of this request now; 0 when there are none."""
+        if self._remote_max_datagram_frame_size is None:
+            return 0
+        return max(0, min(MAX_DATAGRAM, self._frame_room() - size_uint_var(stream_id // 4)))
+
+    def send_datagram_frame(self, data: bytes) -> None:
+        """As aioquic's, with the bound."""
+        if len(self._datagrams_pending) >= QUEUED_DATAGRAMS:
+            self._datagrams_pending.popleft()
+            self.datagrams_dropped += 1
+        super().send_datagram_frame(data)
+
+    def datagrams_to_send(self, now: float) -> list[tuple[bytes, Any]]:
+        """As aioquic's, but one that outgrew the packet (longer connection ID) cannot jam it."""
+        while self._datagrams_pending and len(self._datagrams_pending[0]) > self._frame_room():
+            self._datagrams_pending.popleft()
+            self.datagrams_dropped += 1
+        return super().datagrams_to_send(now)
+
+    def _frame_room(self) -> int:
+        packet = self.configuration.max_datagram_size
+        ours = packet - _PACKET_OVERHEAD - len(self._peer_cid.cid) - _FRAME_OVERHEAD
+        theirs = self._remote_max_datagram_frame_size or 0
+        return min(ours, theirs - _FRAME_OVERHEAD)
+
+    def _credit_due(self, stream: QuicStream) -> int | None:
+        """The next MAX_STREAM_DATA, when half the window was taken since the last."""
+        if not stream.max_stream_data_local or stream.receiver.is_finished:
+            return None
+        assert stream.stream_id is not None  # only the CRYPTO streams have none
+        taken = stream.receiver.starting_offset() - self._held.get(stream.stream_id, 0)
+        if stream.max_stream_data_local - taken > STREAM_WINDOW // 2:
+            return None
+        return taken + STREAM_WINDOW
+
+    def _write_stream_limits(
+        self, builder: QuicPacketBuilder, space: QuicPacketSpace, stream: QuicStream
+    ) -> None:
+        """Instead of aioquic's, which doubles the limit whether or not anybody reads."""
+        credit = self._credit_due(stream)
+        if credit is not None:
+            stream.max_stream_data_local = credit
+        if stream.max_stream_data_local_sent == stream.max_stream_data_local:
+            return
+        assert stream.stream_id is not None  # only the CRYPTO streams have none
+        buffer = builder.start_frame(
+            QuicFrameType.MAX_STREAM_DATA,
+            capacity=MAX_STREAM_DATA_FRAME_CAPACITY,
+            handler=self._on_max_stream_data_delivery,
+            handler_args=(stream,),
+        )
+        buffer.push_uint_var(stream.stream_id)
+        buffer.push_uint_var(stream.max_stream_data_local)
+        stream.max_stream_data_local_sent = stream.max_stream_data_local
+
+
+class Http3(H3Connection):
+    """HTTP/3 on a Connection, with WebTransport as Chromium, Firefox and Safari ask for it."""
+
+    def __init__(self, quic: Connection) -> None:
+        self.quic = quic
+        super().__init__(quic, enable_webtransport=True)
+
+    def handle_event(self, event: QuicEvent) -> list[H3Event]:
+        """As aioquic's, with a bound on what it keeps of a frame that is not whole yet."""
+        events = super().handle_event(event)
+        if isinstance(event, StreamDataReceived):
+            stream = self._stream.get(event.stream_id)
+            if stream is not None and len(stream.buffer) > MAX_PARTIAL_FRAME:
+                self.quic.close(H3_EXCESSIVE_LOAD, reason_phrase="frame too large")
+                return []
+        return events
+
+    def end_sending(self, stream_id: int) -> None:
+        """Note that our half of a stream was ended below HTTP/3, lest it be kept for ever."""
+        stream = self._stream.get(stream_id)
+        if stream is not None:
+            stream.sending_ended = True
+            if stream.is_ended():
+                del self._stream[stream_id]
+
+    def open_session_stream(self, session_id: int) -> int:
+        """Open a bidirectional stream of a WebTransport session. aioquic does not note that it is
+        one and would read the answers as HTTP/3 frames."""
+        stream_id = self.create_webtransport_stream(session_id)
+        stream = self._stream[stream_id] = H3Stream(stream_id)
+        stream.frame_type = FrameType.WEBTRANSPORT_STREAM
+        stream.session_id = session_id
+        return stream_id
+
+    def send_goaway(self, stream_id: int) -> None:
+        """Say that requests from this stream ID on will not be served (RFC 9114 section 5.2)."""
+        control = self._local_control_stream_id
+        if control is not None and self.quic.can_send(control):
+            frame = encode_frame(FrameType.GOAWAY, encode_uint_var(stream_id))
+            self.quic.send_stream_data(control, frame)
+
+    @property
+    def streams_kept(self) -> int:
+        """Streams there is state for, the control streams among them."""
+        return len(self._stream)
+
+    def _get_local_settings(self) -> dict[int, int]:
+        return super()._get_local_settings() | {
+            SETTING_MAX_FIELD_SECTION_SIZE: MAX_FIELD_SECTION,
+            SETTING_WT_MAX_SESSIONS_DRAFT_7: 1,
+            SETTING_WT_MAX_SESSIONS: 1,
+        }

@@ -1,0 +1,353 @@
+"""The client side of HTTP/3: one connection, and what may be opened on it.
+
+    async with dial("chat.example", 8443, trust=Trust(hashes=frozenset({"…"}))) as client:
+        response = await client.request("GET", "/healthz")
+        session = await client.open_webtransport("/v1/live", [(b"origin", b"https://…")])
+        session.send_stream(b"…")                 # the session's one bidirectional stream
+        session.send_datagram(b"…")               # False when it is too large
+        event = await session.receive()           # StreamData, Datagram, then Closed for ever
+        session.close(1000, "bye")
+        socket = await client.open_websocket("/v1/live")   # RFC 9220: raw bytes for a codec above
+        socket.send(b"…")
+        data = await socket.receive()                      # b"" at the end
+
+What holds always: leaving the block tells the server and leaves nothing behind; when the connection
+is lost every wait ends: requests raise ConnectionLost, sessions receive Closed(1006), sockets b"".
+`drop()` vanishes without a word, for tests of just that.
+May import: connection, peer, opened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import socket
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aioquic.h3.events import (
+    DatagramReceived,
+    DataReceived,
+    H3Event,
+    HeadersReceived,
+    WebTransportStreamDataReceived,
+)
+from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.events import HandshakeCompleted, QuicEvent, StreamReset
+from cryptography.hazmat.primitives.serialization import Encoding
+from msgspec import Struct
+
+from transport.quic import capsules
+from transport.quic.connection import H3_NO_ERROR, Connection, Http3, configuration
+from transport.quic.opened import (
+    ABNORMAL,
+    Closed,
+    ConnectionLost,
+    Datagram,
+    Event,
+    Refused,
+    Socket,
+    Stream,
+    StreamData,
+    WebTransport,
+)
+from transport.quic.peer import Peer
+
+__all__ = [
+    "Closed",
+    "ConnectionLost",
+    "Datagram",
+    "DialError",
+    "Event",
+    "Http3Client",
+    "Refused",
+    "Response",
+    "Socket",
+    "StreamData",
+    "Trust",
+    "WebTransport",
+    "dial",
+]
+
+DIAL_TIMEOUT = 10.0
+"""Seconds until the handshake must be done."""
+MAX_RESPONSE = 16_777_216
+"""Bytes of a response body. Over it: the request is cancelled."""
+BAD_CERTIFICATE = 0x100 + 42
+"""The TLS alert of that name as a QUIC error (RFC 9001 section 4.8)."""
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class DialError(Exception):
+    """The connection could not be made. The message says why."""
+
+
+class Trust(Struct, frozen=True):
+    """Whom to believe: a server whose certificate has one of `hashes` (base64 of SHA-256) or, when
+    there are none, one whose chain leads to `cafile`, or to the authorities that come along."""
+
+    hashes: frozenset[str] = frozenset()
+    cafile: str | None = None
+
+
+class Response(Struct, frozen=True):
+    """A whole response."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+@asynccontextmanager
+async def dial(
+    host: str, port: int, *, trust: Trust | None = None, timeout: float = DIAL_TIMEOUT
+) -> AsyncIterator[Http3Client]:
+    """Connect. Raises DialError."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    except OSError as error:
+        raise DialError(f"There is no address for {host}: {error}") from error
+    family, _, _, _, address = found[0]
+    dialler = _Dialler()
+    await loop.create_datagram_endpoint(lambda: dialler, family=family)
+    client = Http3Client(dialler, host, port, trust or Trust())
+    try:
+        await client.connect(address, timeout)
+        yield client
+    finally:
+        client.close()
+        # One turn of the loop for the flush, so that the server hears of the end.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        client.drop()
+        dialler.close()
+
+
+class Http3Client:
+    """One HTTP/3 connection to a server."""
+
+    def __init__(self, dialler: _Dialler, host: str, port: int, trust: Trust) -> None:
+        loop = asyncio.get_running_loop()
+        name = f"[{host}]" if ":" in host else host
+        self.quic = Connection(_settings(host, trust))
+        self.lost_with: tuple[int, str] | None = None
+        self._authority = f"{name}:{port}".encode()
+        self._trust = trust
+        self._connected: asyncio.Future[None] = loop.create_future()
+        self._peer = Peer(self.quic, dialler.send, dialler, loop.time())
+        self._peer.handler = self
+        self._h3: Http3 | None = None
+        self._streams: dict[int, Stream] = {}
+        self._sessions: dict[int, WebTransport] = {}
+        dialler.peer = self._peer
+
+    async def connect(self, address: Any, timeout: float) -> None:
+        """Shake hands. Raises DialError."""
+        self.quic.connect(address, asyncio.get_running_loop().time())
+        self._peer.flush()
+        try:
+            await asyncio.wait_for(self._connected, timeout)
+        except TimeoutError as error:
+            raise DialError(f"No answer from {address[0]} port {address[1]} over UDP.") from error
+
+    async def request(
+        self, method: str, path: str, headers: Headers = (), body: bytes = b""
+    ) -> Response:
+        """A request and its whole response. Raises ConnectionLost."""
+        stream = self._open(method, path, headers, end=not body)
+        if body:
+            stream.send(body, end=True)
+        status, received = await stream.head()
+        content = bytearray()
+        while chunk := await stream.receive():
+            content += chunk
+            if len(content) > MAX_RESPONSE:
+                stream.abort()
+        if stream.failed:
+            raise ConnectionLost("The response was cut short, or too large.")
+        return Response(status, received, bytes(content))
+
+    async def open_websocket(self, path: str, headers: Headers = ()) -> Socket:
+        """Extended CONNECT for a WebSocket. Raises Refused, ConnectionLost."""
+        version = (b"sec-websocket-version", b"13")
+        stream = self._open("CONNECT", path, [version, *headers], protocol=b"websocket")
+        await self._accepted(stream)
+        return Socket(stream)
+
+    async def open_webtransport(self, path: str, headers: Headers = ()) -> WebTransport:
+        """A session with its stream open. Raises Refused, ConnectionLost."""
+        stream = self._open("CONNECT", path, headers, protocol=b"webtransport")
+        session = WebTransport(stream)
+        self._sessions[stream.id] = session
+        try:
+            await self._accepted(stream)
+        except BaseException:
+            session.abort()
+            raise
+        self._sessions[session.start()] = session
+        return session
+
+    def flush(self) -> None:
+        """Send at the end of this turn of the loop."""
+        self._peer.flush()
+
+    def close(self) -> None:
+        """Tell the server and end."""
+        self._peer.close(H3_NO_ERROR)
+
+    def drop(self) -> None:
+        """Forget everything, without a word: as if the network had gone."""
+        self._peer.drop()
+
+    def forget(self, stream_id: int) -> None:
+        """A stream is done with."""
+        self._streams.pop(stream_id, None)
+        self._sessions.pop(stream_id, None)
+
+    # Handler of the peer
+
+    def handle(self, event: QuicEvent) -> None:
+        """Something arrived."""
+        if isinstance(event, HandshakeCompleted):
+            self._shook_hands()
+        if self._h3 is None:
+            return
+        if isinstance(event, StreamReset):
+            self._reset(event.stream_id)
+        for h3_event in self._h3.handle_event(event):
+            self._dispatch(h3_event)
+
+    def progressed(self) -> None:
+        """Nothing waits for room here."""
+
+    def lost(self, code: int, reason: str) -> None:
+        """The connection is over."""
+        self.lost_with = (code, reason)
+        if not self._connected.done():
+            self._connected.set_exception(
+                DialError(f"The handshake failed: {reason or 'no reason given'} ({code:#x}).")
+            )
+            self._connected.exception()  # nobody may be waiting
+        for session in list(self._sessions.values()):
+            session.ended(ABNORMAL, reason)
+        for stream in list(self._streams.values()):
+            stream.fail()
+
+    # Inside
+
+    def _shook_hands(self) -> None:
+        if self._trust.hashes and _hash(self.quic) not in self._trust.hashes:
+            self._peer.close(BAD_CERTIFICATE, "the certificate has another hash")
+            return
+        self._h3 = Http3(self.quic)
+        if not self._connected.done():
+            self._connected.set_result(None)
+
+    def _open(
+        self,
+        method: str,
+        path: str,
+        headers: Headers,
+        *,
+        protocol: bytes | None = None,
+        end: bool = False,
+    ) -> Stream:
+        if self._h3 is None or self.quic.end is not None:
+            raise ConnectionLost("The connection is closed.")
+        stream = Stream(self, self._h3, self.quic.get_next_available_stream_id())
+        self._streams[stream.id] = stream
+        head = [
+            (b":method", method.encode()),
+            (b":scheme", b"https"),
+            (b":authority", self._authority),
+            (b":path", path.encode()),
+        ]
+        if protocol is not None:
+            head.append((b":protocol", protocol))
+        self._h3.send_headers(stream.id, [*head, *headers], end_stream=end)
+        self.flush()
+        return stream
+
+    async def _accepted(self, stream: Stream) -> None:
+        status, _ = await stream.head()
+        if status != 200:
+            stream.abort()
+            raise Refused(status)
+
+    def _dispatch(self, event: H3Event) -> None:
+        if isinstance(event, HeadersReceived):
+            if event.stream_id in self._streams:
+                self._streams[event.stream_id].headers(event.headers, event.stream_ended)
+        elif isinstance(event, DataReceived):
+            self._data(event.stream_id, event.data, event.stream_ended)
+        elif isinstance(event, DatagramReceived):
+            if event.stream_id in self._sessions:
+                self._sessions[event.stream_id].put_datagram(event.data)
+        elif isinstance(event, WebTransportStreamDataReceived):
+            if event.stream_id in self._sessions:
+                self._sessions[event.stream_id].put_stream(event.data, event.stream_ended)
+            else:  # opened by the server: Tradewind's opens none
+                self.quic.abandon(event.stream_id, capsules.SESSION_GONE)
+
+    def _data(self, stream_id: int, data: bytes, ended: bool) -> None:
+        if stream_id in self._sessions:
+            self._sessions[stream_id].capsule(data, ended)
+        elif stream_id in self._streams:
+            self._streams[stream_id].data(data, ended)
+
+    def _reset(self, stream_id: int) -> None:
+        if stream_id in self._sessions:
+            self._sessions[stream_id].ended(ABNORMAL, "")
+        if stream_id in self._streams:
+            self._streams[stream_id].fail()
+
+
+class _Dialler(asyncio.DatagramProtocol):
+    """The socket of one client connection; every packet is for it."""
+
+    peer: Peer | None = None
+    _transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+
+    def datagram_received(self, data: bytes, address: Any) -> None:
+        if self.peer is not None and not self.peer.gone:
+            self.peer.receive(data, address)
+
+    def send(self, data: bytes, address: Any) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.sendto(data, address)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    # Identities: one socket, one connection, nothing to route.
+
+    def issued(self, peer: Peer, connection_id: bytes) -> None:
+        pass
+
+    def retired(self, peer: Peer, connection_id: bytes) -> None:
+        pass
+
+    def gone(self, peer: Peer) -> None:
+        pass
+
+
+def _settings(host: str, trust: Trust) -> QuicConfiguration:
+    settings = configuration(is_client=True, server_name=host)
+    settings.cafile = trust.cafile
+    if trust.hashes:
+        settings.verify_mode = ssl.CERT_NONE  # the hash is checked instead
+    return settings
+
+
+def _hash(quic: Connection) -> str:
+    der = quic.peer_certificate.public_bytes(Encoding.DER)
+    return base64.b64encode(hashlib.sha256(der).digest()).decode()

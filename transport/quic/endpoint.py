@@ -1,0 +1,286 @@
+"""The UDP side of a server: one socket, a table of connection IDs, rubbish thrown away.
+
+What holds always: a packet goes to the connection that issued its destination ID, or starts one
+when it is an Initial of at least 1,200 bytes that decrypts, or is counted and forgotten; what a
+connection does wrong hurts that connection only; a connection that ends takes its own IDs out of
+the table and looks at no other's; over `max_connections`, or MAX_HANDSHAKES unfinished ones, new
+Initials are ignored, so that the client tries again or takes TCP.
+May import: connection, peer, packet, h3, tls, asgi.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+from aioquic.quic.events import ProtocolNegotiated, QuicEvent
+
+from transport.asgi import App
+from transport.quic import packet
+from transport.quic.connection import ALPN, H3_NO_ERROR, Connection, configuration
+from transport.quic.h3 import Http3Server
+from transport.quic.peer import Peer
+from transport.tls import Certificates
+
+MAX_HANDSHAKES = 1_024
+"""Connections that have not finished their handshake. Over it: new ones are ignored."""
+SOCKET_BUFFER = 4_194_304
+"""Bytes of receive and send buffer asked of the kernel; it may give less."""
+MAX_UNSENT = 4_194_304
+"""Bytes that wait for a full socket. Over it packets are dropped, as a full router would."""
+NO_APPLICATION_PROTOCOL = 0x178
+"""The TLS alert of that name as a QUIC error (RFC 9001 section 8.1)."""
+CLOSE_FLUSH = 0.2
+"""Seconds that the last packets of a closing endpoint get to leave."""
+
+log = structlog.get_logger("tradewind.quic")
+
+COUNTERS = (
+    "quic_packets_in",
+    "quic_packets_out",
+    "quic_rubbish",
+    "quic_unroutable",
+    "quic_version_negotiations",
+    "quic_refused",
+    "quic_send_errors",
+    "quic_accepted",
+)
+
+
+class Endpoint(asyncio.DatagramProtocol):
+    """Accepts QUIC connections and serves `app` on them."""
+
+    def __init__(
+        self,
+        app: App,
+        certificates: Certificates,
+        tasks: asyncio.TaskGroup,
+        state: dict[str, Any],
+        *,
+        max_connections: int,
+    ) -> None:
+        self._app = app
+        self._certificates = certificates
+        self._tasks = tasks
+        self._state = state
+        self._max_connections = max_connections
+        self._configuration = configuration(is_client=False)
+        self._peers: dict[bytes, Peer] = {}
+        self._all: set[Peer] = set()
+        self._handshaking: set[Peer] = set()
+        self._servers: dict[Peer, Http3Server] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._count = dict.fromkeys(COUNTERS, 0)
+        self._transport: Any = None  # asyncio.DatagramTransport, whose stub lacks a method
+        self._server_address: tuple[str, int] = ("", 0)
+        self._closing = False
+
+    async def start(self, sock: socket.socket) -> None:
+        """Listen on a bound socket."""
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
+        self._server_address = normalise(sock.getsockname())
+        await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=sock)
+
+    async def close(self, grace: float) -> None:
+        """Take no more; tell everybody; wait at most `grace` for the application; then cut."""
+        self._closing = True
+        for server in list(self._servers.values()):
+            server.go_away()
+        await self._idle(grace)
+        for peer in list(self._all):
+            peer.close(H3_NO_ERROR, "going away")
+        if self._all:
+            await asyncio.sleep(CLOSE_FLUSH)
+        for peer in list(self._all):
+            peer.drop()
+        for task in list(self._running):
+            task.cancel()
+        if self._transport is not None:
+            self._transport.close()
+
+    def stats(self) -> dict[str, int]:
+        """Counters and gauges."""
+        return self._count | {
+            "quic_connections": len(self._all),
+            "quic_handshakes": len(self._handshaking),
+            "quic_connection_ids": len(self._peers),
+            "quic_requests": len(self._running),
+        }
+
+    # asyncio.DatagramProtocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The socket is read from now on."""
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, address: Any) -> None:
+        """One packet."""
+        try:
+            self._received(data, address)
+        except Exception as error:
+            self._count["quic_rubbish"] += 1
+            log.error("quic.packet_failed", exc_info=error)
+
+    def error_received(self, error: Exception) -> None:
+        """The kernel reports, say, that a port is closed; the timers deal with it."""
+        self._count["quic_send_errors"] += 1
+
+    # Identities
+
+    def issued(self, peer: Peer, connection_id: bytes) -> None:
+        """The connection will also be called by this ID."""
+        self._peers[connection_id] = peer
+        peer.connection_ids.add(connection_id)
+
+    def retired(self, peer: Peer, connection_id: bytes) -> None:
+        """It will not be called by this ID any more."""
+        peer.connection_ids.discard(connection_id)
+        self._peers.pop(connection_id, None)
+
+    def gone(self, peer: Peer) -> None:
+        """Nothing is left of the connection."""
+        for connection_id in peer.connection_ids:
+            self._peers.pop(connection_id, None)
+        peer.connection_ids.clear()
+        self._all.discard(peer)
+        self._handshaking.discard(peer)
+        self._servers.pop(peer, None)
+
+    # Packets
+
+    def _received(self, data: bytes, address: Any) -> None:
+        self._count["quic_packets_in"] += 1
+        header = packet.parse(data)
+        if header is None:
+            self._count["quic_rubbish"] += 1
+            return
+        peer = self._peers.get(header.destination)
+        if header.version is not None and header.version not in packet.SUPPORTED_VERSIONS:
+            if peer is None:
+                self._negotiate_version(header, len(data), address)
+            return
+        if peer is None:
+            peer = self._accept(header, len(data), address)
+        if peer is None:
+            return
+        peer.receive(data, address)
+        if peer in self._handshaking and peer.quic.handshake_complete:
+            self._handshaking.discard(peer)
+        if not peer.quic.started:
+            # It looked like an Initial and did not decrypt: no state for rubbish.
+            self._count["quic_rubbish"] += 1
+            peer.drop()
+
+    def _negotiate_version(self, header: packet.Header, size: int, address: Any) -> None:
+        reply = packet.version_negotiation(header, size)
+        if reply is None:
+            self._count["quic_rubbish"] += 1
+        else:
+            self._count["quic_version_negotiations"] += 1
+            self._send(reply, address)
+
+    def _accept(self, header: packet.Header, size: int, address: Any) -> Peer | None:
+        if not header.is_initial or size < packet.MIN_INITIAL or len(header.destination) < 8:
+            self._count["quic_unroutable"] += 1
+            return None
+        full = len(self._all) >= self._max_connections or len(self._handshaking) >= MAX_HANDSHAKES
+        if full or self._closing:
+            self._count["quic_refused"] += 1
+            return None
+        self._certificates.apply_to(self._configuration)
+        quic = Connection(self._configuration, header.destination)
+        peer = Peer(quic, self._send, self, asyncio.get_running_loop().time())
+        peer.handler = _Greeter(self, peer, address)
+        self._all.add(peer)
+        self._handshaking.add(peer)
+        self.issued(peer, header.destination)
+        self.issued(peer, quic.host_cid)
+        self._count["quic_accepted"] += 1
+        return peer
+
+    def welcome(self, peer: Peer, address: Any) -> None:
+        """The handshake has come so far that HTTP/3 can begin."""
+        server = Http3Server(
+            self._app,
+            peer,
+            self.spawn,
+            self._state,
+            client=normalise(address),
+            server=self._server_address,
+        )
+        self._servers[peer] = server
+        peer.handler = server
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run an application's call among the tasks of the server."""
+        task = self._tasks.create_task(_guarded(coroutine))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    def _send(self, data: bytes, address: Any) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if transport.get_write_buffer_size() > MAX_UNSENT:
+            self._count["quic_send_errors"] += 1
+            return
+        try:
+            transport.sendto(data, address)
+            self._count["quic_packets_out"] += 1
+        except OSError:
+            self._count["quic_send_errors"] += 1
+
+    async def _idle(self, grace: float) -> None:
+        """Return when no request runs any more, or when the time is up."""
+        deadline = asyncio.get_running_loop().time() + grace
+        while self._running:
+            if asyncio.get_running_loop().time() >= deadline:
+                return
+            await asyncio.sleep(0.02)
+
+
+class _Greeter:
+    """Handles a connection until it is known what is spoken on it."""
+
+    def __init__(self, endpoint: Endpoint, peer: Peer, address: Any) -> None:
+        self._endpoint = endpoint
+        self._peer = peer
+        self._address = address
+
+    def handle(self, event: QuicEvent) -> None:
+        if not isinstance(event, ProtocolNegotiated):
+            return
+        if event.alpn_protocol == ALPN:
+            self._endpoint.welcome(self._peer, self._address)
+        else:
+            self._peer.close(NO_APPLICATION_PROTOCOL, "h3 only")
+
+    def progressed(self) -> None:
+        pass
+
+    def lost(self, code: int, reason: str) -> None:
+        pass
+
+
+async def _guarded(coroutine: Coroutine[Any, Any, None]) -> None:
+    # An exception that got here would end the task group, and with it the whole server.
+    try:
+        await coroutine
+    except Exception as error:
+        log.error("request.failed", exc_info=error)
+
+
+def normalise(address: Any) -> tuple[str, int]:
+    """(address, port) as people write it: IPv4 that came through an IPv6 socket is IPv4."""
+    host, port = str(address[0]), int(address[1])
+    if ":" in host:
+        mapped = ipaddress.IPv6Address(host.partition("%")[0]).ipv4_mapped
+        if mapped is not None:
+            host = str(mapped)
+    return host, port

@@ -1,0 +1,48 @@
+"""The head of a request on HTTP/3, checked so that nothing behind it meets what it cannot decode.
+
+May import: nothing of Tradewind.
+"""
+
+from __future__ import annotations
+
+from hypercorn.utils import filter_pseudo_headers
+from msgspec import Struct
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class MalformedRequest(Exception):
+    """A head that RFC 9114 section 4.3.1 calls malformed."""
+
+
+class Head(Struct, frozen=True):
+    """`headers` has `host` in the place of `:authority` and no pseudo-headers; `path` is raw."""
+
+    method: str
+    path: bytes
+    protocol: str | None
+    headers: Headers
+
+    @property
+    def content_length(self) -> int | None:
+        """What the client announced. aioquic has checked that it is a number."""
+        for name, value in self.headers:
+            if name == b"content-length":
+                return int(value)
+        return None
+
+
+def read_head(headers: Headers) -> Head:
+    """Sort the headers of a request. Raises MalformedRequest."""
+    pseudo = {name: value for name, value in headers if name.startswith(b":")}
+    try:
+        method = pseudo[b":method"].decode("ascii").upper()
+        protocol = pseudo[b":protocol"].decode("ascii") if b":protocol" in pseudo else None
+        path = pseudo.get(b":path", b"")
+        path.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise MalformedRequest("a pseudo-header is not ASCII") from error
+    if not path.startswith(b"/") and (method != "CONNECT" or protocol is not None):
+        if not (method == "OPTIONS" and path == b"*"):
+            raise MalformedRequest("no path")
+    return Head(method, path, protocol, filter_pseudo_headers(headers))
