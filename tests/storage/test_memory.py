@@ -1,0 +1,33 @@
+"""The stores in memory keep the promises of the seam."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from storage.base import Directory
+from storage.commit import Bounds
+from storage.memory import MemoryDirectory, MemoryLog
+from tests.conformance.directory_suite import DirectorySuite
+from tests.conformance.log_suite import LogSuite, MakeLog
+
+
+class TestMemoryLog(LogSuite):
+    @pytest.fixture
+    async def make(self) -> AsyncIterator[MakeLog]:
+        made: list[MemoryLog] = []
+
+        def make(bounds: Bounds | None = None) -> MemoryLog:
+            made.append(MemoryLog(bounds))
+            return made[-1]
+
+        yield make
+        for log in made:
+            await log.close()
+
+
+class TestMemoryDirectory(DirectorySuite):
+    @pytest.fixture
+    def directory(self) -> Directory:
+        return MemoryDirectory()

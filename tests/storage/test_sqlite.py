@@ -1,0 +1,163 @@
+"""The stores on SQLite keep the promises of the seam, and those of their own file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from storage.base import Agent, Appended, Directory, Shop, StoreBusy, StoreUnavailable
+from storage.commit import Bounds
+from storage.open import Storage, open_storage
+from storage.sqlite import connect, file, log
+from storage.sqlite.directory import AGENTS, SHOPS
+from tests.conformance.directory_suite import DirectorySuite
+from tests.conformance.log_suite import LogSuite, MakeLog, draft, fresh
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
+    storage = open_storage(f"sqlite:///{tmp_path}/shop.db")
+    yield storage
+    await storage.close()
+
+
+class TestSQLiteLog(LogSuite):
+    @pytest.fixture
+    async def make(self, tmp_path: Path) -> AsyncIterator[MakeLog]:
+        made: list[Storage] = []
+
+        def make(bounds: Bounds | None = None) -> object:
+            made.append(open_storage(f"sqlite:///{tmp_path}/{len(made)}.db", bounds))
+            return made[-1].log
+
+        yield make
+        for storage in made:
+            await storage.close()
+
+
+class TestSQLiteDirectory(DirectorySuite):
+    @pytest.fixture
+    def directory(self, storage: Storage) -> Directory:
+        return storage.directory
+
+
+async def test_what_was_stored_is_there_after_reopening(tmp_path: Path):
+    url, conversation, sent = f"sqlite:///{tmp_path}/shop.db", uuid4(), draft(uuid4())
+    storage = open_storage(url)
+    [first] = await storage.log.append([sent])
+    await storage.log.append([draft(conversation)])
+    await storage.directory.put_shop(Shop("zebra", "Zebra", ()))
+    await storage.close()
+
+    storage = open_storage(url)
+    assert await storage.log.append([sent]) == [Appended(fresh(first), fresh=False)]
+    [second] = await storage.log.append([draft(conversation)])
+    assert fresh(second).seq == 2
+    assert await storage.directory.list_shops() == [Shop("zebra", "Zebra", ())]
+    await storage.close()
+
+
+async def test_a_commit_is_synced_before_it_returns(tmp_path: Path):
+    connection = await asyncio.to_thread(_settings, tmp_path)
+    assert connection == ("wal", 2, 1)
+
+
+def _settings(folder: Path) -> tuple[object, ...]:
+    connect.create(folder / "shop.db")
+    opened = connect.connect(folder / "shop.db")
+    try:
+        pragmas = ("journal_mode", "synchronous", "foreign_keys")
+        return tuple(opened.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas)
+    finally:
+        opened.close()
+
+
+async def test_bad_work_fails_alone(storage: Storage):
+    conversation = uuid4()
+    bad = draft(conversation, author="\ud800")  # no UTF-8 for it: SQLite's module refuses
+    calls = [storage.log.append([draft(conversation)]) for _ in range(3)]
+    calls.insert(1, storage.log.append([draft(conversation), bad]))
+    told = await asyncio.gather(*calls, return_exceptions=True)
+    assert isinstance(told.pop(1), UnicodeEncodeError)
+    assert [fresh(result).seq for [result] in told] == [1, 2, 3]
+    assert len(await storage.log.read(conversation)) == 3
+
+
+async def test_heads_beyond_the_cache_are_found_again(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(log, "HEADS_CACHED", 3)
+    conversations = [uuid4() for _ in range(10)]
+    for round_ in range(1, 4):
+        told = await storage.log.append([draft(id) for id in conversations])
+        assert [fresh(result).seq for result in told] == [round_] * 10
+
+
+async def test_waiting_reads_are_bounded(storage: Storage, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(file, "READS_WAITING", 5)
+    conversation = uuid4()
+    calls = [storage.log.read(conversation) for _ in range(9)]
+    told = await asyncio.gather(*calls, return_exceptions=True)
+    assert [isinstance(result, StoreBusy) for result in told] == [False] * 5 + [True] * 4
+    assert await storage.log.read(conversation) == []
+
+
+async def test_a_lock_held_by_another_tool_is_busy(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    tool = sqlite3.connect(tmp_path / "shop.db", isolation_level=None)
+    tool.execute("BEGIN IMMEDIATE")
+    conversation = uuid4()
+    with pytest.raises(StoreBusy):
+        await storage.log.append([draft(conversation)])
+    assert await storage.log.read(conversation) == []
+    tool.execute("ROLLBACK")
+    tool.close()
+    [result] = await storage.log.append([draft(conversation)])
+    assert fresh(result).seq == 1
+
+
+def test_a_file_serves_one_process(tmp_path: Path):
+    url = f"sqlite:///{tmp_path}/shop.db"
+    hold = (
+        "import sys; from storage.open import open_storage\n"
+        f"open_storage({url!r}); print('open', flush=True); sys.stdin.read()"
+    )
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=pipe, stdout=pipe) as other:
+        try:
+            assert other.stdout.readline() == b"open\n"
+            with pytest.raises(StoreUnavailable, match="open in another process"):
+                open_storage(url)
+        finally:
+            other.kill()
+    asyncio.run(open_storage(url).close())
+
+
+async def test_the_same_process_opens_a_file_once(storage: Storage, tmp_path: Path):
+    with pytest.raises(StoreUnavailable, match="open in another process"):
+        open_storage(f"sqlite:///{tmp_path}/shop.db")
+
+
+async def test_only_the_owner_reads_the_file(storage: Storage, tmp_path: Path):
+    await storage.log.append([draft(uuid4())])
+    modes = {name: stat.S_IMODE(os.stat(tmp_path / name).st_mode) for name in os.listdir(tmp_path)}
+    assert set(modes) >= {"shop.db", "shop.db-wal"}
+    assert set(modes.values()) == {0o600}, modes
+
+
+def test_rows_and_records():
+    shop = Shop("a", "A", ("https://a", "https://b"), None, "{}", 5)
+    assert SHOPS.row(shop) == ("a", "A", '["https://a","https://b"]', None, "{}", 5)
+    assert SHOPS.record(SHOPS.row(shop)) == shop
+    agent = Agent(uuid4(), "a", "e", "n", "h", active=False)
+    assert AGENTS.record(AGENTS.row(agent)) == agent
