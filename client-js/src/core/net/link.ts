@@ -112,6 +112,11 @@ export class Link {
     this.#set(state);
   }
 
+  /** Whether there is a session to send on. */
+  get open(): boolean {
+    return this.#current !== null;
+  }
+
   /** Sends a command; false when there is no session to send it on. */
   send(frame: Frame): boolean {
     this.#current?.send(frame);

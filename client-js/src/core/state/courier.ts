@@ -72,7 +72,9 @@ export class Courier {
   }
 
   #waiting(): readonly OutboxEntry[] {
-    return this.#outbox.entries.filter((entry) => entry.failure === null && !this.#out.has(entry.clientId));
+    return this.#outbox.entries.filter(
+      ({ clientId, failure, accepted }) => failure === null && accepted === null && !this.#out.has(clientId),
+    );
   }
 
   #refill(now: number): void {

@@ -51,6 +51,7 @@ interface Event {
   readonly body: Readonly<Record<string, unknown>>;
   readonly at: number;
   readonly failure?: Message["error"];
+  readonly accepted?: number | null;
 }
 
 export function fold(entries: readonly Entry[], context: FoldContext): Folded {
@@ -127,7 +128,7 @@ function addText(state: State, event: Event, kind: "message" | "note"): void {
     edited: false,
     deleted: false,
     at: event.at,
-    state: event.failure ? "failed" : "sending",
+    state: event.failure ? "failed" : event.accepted ? "sent" : "sending",
     error: event.failure ?? null,
   };
   state.items.push(message);
@@ -154,22 +155,24 @@ function finish(state: State, context: FoldContext): Folded {
   const timeline = state.items.map((item): TimelineItem => {
     if (!("clientId" in item)) return Object.freeze({ type: "happening", happening: Object.freeze(item) });
     item.mine = item.author === context.me;
-    if (item.seq !== null) item.state = tick(item.seq, item.author, reads, context.received);
-    if (!item.mine && !item.deleted && (item.seq ?? 0) > seen) unread += 1;
+    if (item.seq !== null) item.state = tick(item, item.seq, reads, context.received);
+    if (item.kind === "message" && !item.mine && !item.deleted && (item.seq ?? 0) > seen) unread += 1;
     return Object.freeze({ type: "message", message: Object.freeze(item) });
   });
   const { status, assignee, rating } = state;
   return { status, assignee, rating, reads, unread, timeline: Object.freeze(timeline) };
 }
 
-/** How far a message got: the furthest that anybody on the other side has it. */
+/** How far a message got: the furthest that anybody it is meant for has it. Notes are for the other agents. */
 function tick(
+  { author, kind }: Message,
   seq: number,
-  author: PersonId,
   reads: Readonly<Record<PersonId, number>>,
   received: ReadonlyMap<PersonId, number>,
 ): SendState {
-  const others = (who: PersonId): boolean => who.slice(0, 2) !== author.slice(0, 2);
+  const side = author.slice(0, 2);
+  const others = (who: PersonId): boolean =>
+    kind === "note" ? who !== author && who.startsWith(side) : !who.startsWith(side);
   if (Object.entries(reads).some(([who, mark]) => others(who) && mark >= seq)) return "read";
   for (const [who, mark] of received) if (others(who) && mark >= seq) return "delivered";
   return "sent";

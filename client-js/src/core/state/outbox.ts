@@ -24,6 +24,8 @@ export interface OutboxEntry {
   readonly body: Readonly<Record<string, unknown>>;
   readonly at: number;
   readonly failure: Failure | null;
+  /** Its seq once it was accepted: then it is only shown until the log brings it. */
+  readonly accepted: number | null;
 }
 
 const FULL: Failure = {
@@ -57,9 +59,9 @@ export class Outbox {
     return this.#entries.filter((entry) => entry.conversation === conversation);
   }
 
-  add(entry: Omit<OutboxEntry, "failure">): OutboxEntry {
+  add(entry: Omit<OutboxEntry, "failure" | "accepted">): OutboxEntry {
     const full = this.#entries.length >= MAX_ENTRIES;
-    const added = { ...entry, failure: full ? FULL : null };
+    const added = { ...entry, failure: full ? FULL : null, accepted: null };
     if (!full) this.#store.set(this.#prefix + entry.clientId, JSON.stringify(added));
     this.#replace([...this.#entries, added]);
     return added;
@@ -73,6 +75,22 @@ export class Outbox {
     this.#replace(this.#entries.map((other) => (other === entry ? failed : other)));
   }
 
+  /** It is on the server's disk: it need not survive a reload any more. */
+  accept(clientId: string, seq: number): void {
+    const entry = this.get(clientId);
+    if (entry === undefined) return;
+    this.#store.remove(this.#prefix + clientId);
+    this.#replace(this.#entries.map((other) => (other === entry ? { ...entry, accepted: seq, failure: null } : other)));
+  }
+
+  /** Drops what the log of `conversation`, held up to `last`, has brought. */
+  prune(conversation: string, last: number): void {
+    const kept = this.#entries.filter(
+      (entry) => entry.conversation !== conversation || (entry.accepted ?? last + 1) > last,
+    );
+    if (kept.length < this.#entries.length) this.#entries = kept;
+  }
+
   /** Whether it was there. */
   remove(clientId: string): boolean {
     if (this.get(clientId) === undefined) return false;
@@ -81,9 +99,10 @@ export class Outbox {
     return true;
   }
 
-  /** Another tab changed the store: what it has brought to the server need not be sent here. Whether that changed anything. */
-  removedElsewhere(key: string): boolean {
-    return key.startsWith(this.#prefix) && this.remove(key.slice(this.#prefix.length));
+  /** Another tab removed a key: what it has brought to the server need not be sent here. The id, if it was one of ours. */
+  removedElsewhere(key: string): string | null {
+    const clientId = key.slice(this.#prefix.length);
+    return key.startsWith(this.#prefix) && this.remove(clientId) ? clientId : null;
   }
 
   #replace(entries: OutboxEntry[]): void {

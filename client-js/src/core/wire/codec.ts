@@ -8,7 +8,16 @@
 
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import { CloseCode, LocalProtocolError, RemoteProtocolError } from "./errors.ts";
-import { type Field, type FieldKind, type Frame, type Position, type Resumed, TABLE, TYPES } from "./frames.ts";
+import {
+  type Deliver,
+  type Field,
+  type FieldKind,
+  type Frame,
+  type Position,
+  type Resumed,
+  TABLE,
+  TYPES,
+} from "./frames.ts";
 import { fromWire, toBytes } from "./uuid.ts";
 
 /** Bytes of one encoded frame, either direction. Over it: FRAME_TOO_LARGE. */
@@ -37,11 +46,17 @@ export function decode(data: Uint8Array): Frame {
   if (!Array.isArray(items)) throw bad("not an array");
   const type = TYPES[items[0] as number];
   if (type === undefined) throw bad("unknown type");
-  const frame: Record<string, unknown> = { type };
-  TABLE[type].fields.forEach((field, at) => {
-    frame[field[0]] = fieldOf(field, items, at + 1);
-  });
-  return frame as unknown as Frame;
+  return { type, ...readFields(TABLE[type].fields, items, 1) } as unknown as Frame;
+}
+
+/** An entry as `history` brings it: an array with the fields of `deliver`. Throws like decode. */
+export function decodeEntry(items: unknown): Deliver {
+  if (!Array.isArray(items)) throw bad("an entry is not an array");
+  return { type: "deliver", ...readFields(TABLE.deliver.fields, items, 0) } as unknown as Deliver;
+}
+
+function readFields(fields: readonly Field[], items: readonly unknown[], start: number): Record<string, unknown> {
+  return Object.fromEntries(fields.map((field, at) => [field[0], fieldOf(field, items, start + at)]));
 }
 
 /**
@@ -105,7 +120,7 @@ function rows(value: unknown, ...fields: Field[]): unknown[] | undefined {
   if (!Array.isArray(value)) return undefined;
   return value.map((items) => {
     if (!Array.isArray(items)) throw bad("a row is not an array");
-    return Object.fromEntries(fields.map((field, at) => [field[0], fieldOf(field, items, at)]));
+    return readFields(fields, items, 0);
   });
 }
 
