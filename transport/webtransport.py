@@ -1,7 +1,7 @@
 """The server's side of WebTransport over the ASGI scope "webtransport" (transport/asgi.py).
 
-The client opens one bidirectional stream; what we write before it did waits here (the driver's
-MAX_QUEUED bounds it). Any other stream is reset; more than MAX_STRAYS of them end the session.
+The session has one stream, which the client opens; the server below refuses every other. What is
+written before the client opened it waits here, and the driver's MAX_QUEUED bounds it.
 
 May import: asgi, errors, wire.
 """
@@ -12,19 +12,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from transport.asgi import ABORT, Message, Receive, Scope, Send
-from transport.errors import CloseCode, RemoteProtocolError, SessionClosed, wire_code
+from transport.asgi import ABORT, Receive, Scope, Send
+from transport.errors import CloseCode, SessionClosed, wire_code
 from transport.wire.lane import Via
-
-MAX_STRAYS = 8
-"""Streams that a client may open in vain. Over it: PROTOCOL_ERROR."""
 
 
 class WebTransportCarrier:
     """A `Carrier` for an accepted WebTransport session."""
 
-    __slots__ = ("_abort", "_ended", "_opened", "_receive", "_send", "_strays", "_stream",
-                 "max_datagram")  # fmt: skip
+    __slots__ = ("_abort", "_ended", "_opened", "_receive", "_send", "_stream", "max_datagram")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.max_datagram: int = scope["extensions"]["webtransport"]["max_datagram_size"]
@@ -34,24 +30,23 @@ class WebTransportCarrier:
         self._stream: int | None = None
         self._opened: asyncio.Future[None] | None = None
         """`send`, waiting for the client's stream."""
-        self._strays: set[int] = set()
         self._ended = False
 
     async def receive(self) -> tuple[Via, bytes]:
-        while not self._ended:
-            event = await self._receive()
-            kind = event["type"]
-            if kind == "webtransport.disconnect":
-                self._ended = True
-                raise SessionClosed(event["code"], event.get("reason", ""), remote=True)
-            if kind == "webtransport.datagram.receive":
-                return Via.DATAGRAM, event["data"]
-            if await self._is_ours(event["stream"]):
-                if kind == "webtransport.stream.reset":
-                    break
-                return self._stream_bytes(event)
+        if self._ended:
+            raise SessionClosed(CloseCode.ABNORMAL, "the stream ended", remote=True)
+        event = await self._receive()
+        kind = event["type"]
+        if kind == "webtransport.datagram.receive":
+            return Via.DATAGRAM, event["data"]
         self._ended = True
-        raise SessionClosed(CloseCode.ABNORMAL, "stream ended", remote=True)
+        if kind == "webtransport.disconnect":
+            raise SessionClosed(event["code"], event["reason"], remote=True)
+        if kind == "webtransport.stream.reset":
+            raise SessionClosed(CloseCode.ABNORMAL, "the stream was reset", remote=True)
+        self._ended = not event["more"]
+        self._opens(event["stream"])
+        return Via.STREAM, event["data"]
 
     async def send(self, via: Via, data: bytes) -> None:
         if via is Via.DATAGRAM:
@@ -60,54 +55,21 @@ class WebTransportCarrier:
         if self._stream is None:
             self._opened = asyncio.get_running_loop().create_future()
             await self._opened
-        await self._send(
-            {
-                "type": "webtransport.stream.send",
-                "stream": self._stream,
-                "data": data,
-                "more": True,
-            }
-        )
+        message = {"type": "webtransport.stream.send", "stream": self._stream, "data": data}
+        await self._send({**message, "more": True})
 
     async def close(self, code: int, reason: str) -> None:
-        await self._send(
-            {"type": "webtransport.close", "code": wire_code(code), "reason": reason[:256]}
-        )
+        code = wire_code(code)
+        await self._send({"type": "webtransport.close", "code": code, "reason": reason})
 
     def abort(self) -> None:
         if self._abort is not None:
             self._abort()
 
-    async def _is_ours(self, stream: int) -> bool:
-        """Whether it is the one stream; the first bidirectional one of the client becomes it."""
-        # RFC 9000 section 2.1: the two low bits are 0 for bidirectional, opened by the client.
-        if self._stream is None and stream & 3 == 0:
-            self._stream = stream
-            if self._opened is not None:
-                self._opened.set_result(None)
-                self._opened = None
-        if stream == self._stream:
-            return True
-        await self._refuse(stream)
-        return False
-
-    async def _refuse(self, stream: int) -> None:
-        if stream in self._strays:
-            return
-        self._strays.add(stream)
-        await self._send(
-            {
-                "type": "webtransport.stream.reset",
-                "stream": stream,
-                "code": CloseCode.PROTOCOL_ERROR,
-            }
-        )
-        if len(self._strays) > MAX_STRAYS:
-            raise RemoteProtocolError(CloseCode.PROTOCOL_ERROR, "more than one stream")
-
-    def _stream_bytes(self, event: Message) -> tuple[Via, bytes]:
-        self._ended = not event.get("more", True)
-        return Via.STREAM, event["data"]
+    def _opens(self, stream: int) -> None:
+        self._stream = stream
+        if self._opened is not None and not self._opened.done():
+            self._opened.set_result(None)
 
 
 async def refuse_webtransport(send: Send, status: int, text: str) -> None:

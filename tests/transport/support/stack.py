@@ -1,0 +1,53 @@
+"""The real server stack with a minimal application, for tests of sessions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from transport.accept import accept
+from transport.client import Trust
+from transport.serve import ServeConfig, serving
+from transport.session import Session
+from transport.tls import Certificates
+
+ORIGIN = "https://shop.example"
+"""The one origin that the application knows."""
+
+
+class Stack:
+    """A running server: where it is, whom to trust, and the sessions that came in."""
+
+    def __init__(self, port: int, plain_port: int, trust: Trust) -> None:
+        self.url = f"https://localhost:{port}/v1/live"
+        self.plain_url = f"http://127.0.0.1:{plain_port}/v1/live"
+        self.port = port
+        self.trust = trust
+        self.sessions: asyncio.Queue[Session] = asyncio.Queue()
+
+    async def serve(self, session: Session) -> None:
+        self.sessions.put_nowait(session)
+        await session.wait_closed()
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[Stack]:
+    """The stack on free ports, with a certificate kept in `folder`."""
+    stack: Stack
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        def allow(origin: str | None) -> bool:
+            return origin in (None, ORIGIN)
+
+        await accept(scope, receive, send, allow_origin=allow, serve=stack.serve)
+
+    certificates = Certificates.development(folder)
+    config = ServeConfig(certificates=certificates, host="127.0.0.1", port=0, loopback_port=0)
+    async with serving(app, config) as listening:
+        assert listening.loopback_port is not None
+        trust = Trust(certificate_hashes=tuple(certificates.hashes()))
+        stack = Stack(listening.port, listening.loopback_port, trust)
+        yield stack
