@@ -1,6 +1,7 @@
 """Serve one ASGI application on one port number, UDP and TCP, and optionally on a loopback port.
 
-    async with serving(app, ServeConfig(certificates=Certificates.development(folder))) as listening:
+    certificates = Certificates.development(folder)
+    async with serving(app, ServeConfig(certificates=certificates)) as listening:
         print(listening.port, listening.loopback_port)
         await stop.wait()
 
@@ -94,6 +95,7 @@ async def _started(
 ) -> AsyncIterator[Listening]:
     port = udp.getsockname()[1]
     state = dict(config.state)
+    failure: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
         watcher = tasks.create_task(config.certificates.watch())
         endpoint = Endpoint(
@@ -115,9 +117,13 @@ async def _started(
             )
             log.info("listening", port=port, loopback_port=listening.loopback_port)
             yield listening
+        except Exception as error:
+            failure = error  # the caller's own, not to be wrapped in a group
         finally:
             watcher.cancel()
             await asyncio.gather(endpoint.close(config.grace), server.close(config.grace))
+    if failure is not None:
+        raise failure
 
 
 def _bind_both(host: str | None, port: int) -> tuple[socket.socket, socket.socket]:

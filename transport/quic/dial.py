@@ -54,7 +54,7 @@ from transport.quic.opened import (
     StreamData,
     WebTransport,
 )
-from transport.quic.peer import Peer
+from transport.quic.peer import Peer, clock
 
 __all__ = [
     "Closed",
@@ -139,7 +139,7 @@ class Http3Client:
         self._authority = f"{name}:{port}".encode()
         self._trust = trust
         self._connected: asyncio.Future[None] = loop.create_future()
-        self._peer = Peer(self.quic, dialler.send, dialler, loop.time())
+        self._peer = Peer(self.quic, dialler.send, dialler)
         self._peer.handler = self
         self._h3: Http3 | None = None
         self._streams: dict[int, Stream] = {}
@@ -148,7 +148,7 @@ class Http3Client:
 
     async def connect(self, address: Any, timeout: float) -> None:
         """Shake hands. Raises DialError."""
-        self.quic.connect(address, asyncio.get_running_loop().time())
+        self.quic.connect(address, clock())
         self._peer.flush()
         try:
             await asyncio.wait_for(self._connected, timeout)

@@ -1,8 +1,8 @@
 """WebTransport streams and datagrams that overtook the CONNECT they belong to.
 
-Packets are reordered, so they wait here for their session: at most MAX_SESSIONS sessions, MAX_EVENTS
-events and MAX_BYTES bytes each, for TIMEOUT seconds. Over any of these a stream is refused with
-BUFFERED_STREAM_REJECTED (draft-ietf-webtrans-http3 section 4.6) and a datagram dropped.
+Packets are reordered, so they wait here for their session: at most MAX_SESSIONS sessions,
+MAX_EVENTS events and MAX_BYTES bytes each, for TIMEOUT seconds. Over any of these a stream is
+refused with BUFFERED_STREAM_REJECTED (draft-ietf-webtrans-http3 section 4.6), a datagram dropped.
 May import: capsules, sessions.
 """
 

@@ -194,7 +194,7 @@ class Endpoint(asyncio.DatagramProtocol):
             return None
         self._certificates.apply_to(self._configuration)
         quic = Connection(self._configuration, header.destination)
-        peer = Peer(quic, self._send, self, asyncio.get_running_loop().time())
+        peer = Peer(quic, self._send, self)
         peer.handler = _Greeter(self, peer, address)
         self._all.add(peer)
         self._handshaking.add(peer)

@@ -15,7 +15,7 @@ from transport.quic.connection import CONNECTION_ID_LENGTH
 
 SUPPORTED_VERSIONS = (int(QuicProtocolVersion.VERSION_1), int(QuicProtocolVersion.VERSION_2))
 MIN_INITIAL = 1_200
-"""RFC 9000 section 14.1: a smaller Initial starts nothing, a smaller unknown version gets nothing."""
+"""RFC 9000 section 14.1: a smaller Initial starts nothing, a smaller unknown version is ignored."""
 
 
 class Header(Struct, frozen=True):

@@ -14,6 +14,7 @@ May import: connection.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -30,6 +31,12 @@ from transport.quic.connection import Connection
 
 HANDSHAKE_DEADLINE = 10.0
 """Seconds a handshake may take. Then the connection is dropped without a word."""
+
+TIMER_GRAIN = 0.001
+"""Seconds a timer sleeps at least: uvloop counts in milliseconds and would spin over less."""
+
+clock = time.monotonic
+"""Not the loop's: uvloop's stands still during a turn and steps by milliseconds."""
 
 log = structlog.get_logger("tradewind.quic")
 
@@ -65,18 +72,17 @@ class Identities(Protocol):
 class Peer:
     """Drives one Connection."""
 
-    def __init__(
-        self, quic: Connection, transmit: Transmit, identities: Identities, now: float
-    ) -> None:
+    def __init__(self, quic: Connection, transmit: Transmit, identities: Identities) -> None:
         self.quic = quic
         self.handler: Handler | None = None
         self.connection_ids: set[bytes] = set()
         self._transmit = transmit
         self._identities = identities
         self._loop = asyncio.get_running_loop()
-        self._deadline = now + HANDSHAKE_DEADLINE
+        self._deadline = clock() + HANDSHAKE_DEADLINE
         self._flushing = False
         self._timer: asyncio.TimerHandle | None = None
+        self._armed_for = 0.0
         self._lost = False
         self._gone = False
 
@@ -88,7 +94,7 @@ class Peer:
     def receive(self, data: bytes, address: Any) -> None:
         """Take a packet."""
         try:
-            self.quic.receive_datagram(data, address, self._loop.time())
+            self.quic.receive_datagram(data, address, clock())
             self._handle_events()
         except Exception as error:
             self._fail(error)
@@ -171,7 +177,7 @@ class Peer:
             self.drop()
 
     def _flush_once(self) -> None:
-        for data, address in self.quic.datagrams_to_send(self._loop.time()):
+        for data, address in self.quic.datagrams_to_send(clock()):
             self._transmit(data, address)
         self._handle_events()  # sending issues connection IDs
         if not self._gone:
@@ -188,16 +194,17 @@ class Peer:
         if due is None:
             return
         if self._timer is not None:
-            if self._timer.when() <= due:
+            if self._armed_for <= due:
                 return  # it fires early, looks again and goes back to sleep
             self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._fired)
+        self._armed_for = due
+        self._timer = self._loop.call_later(max(TIMER_GRAIN, due - clock()), self._fired)
 
     def _fired(self) -> None:
         self._timer = None
         if self._gone:
             return
-        now = self._loop.time()
+        now = clock()
         due = self._due()
         if due is not None and now < due:
             self._arm()

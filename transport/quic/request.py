@@ -42,7 +42,7 @@ def read_head(headers: Headers) -> Head:
         path.decode("ascii")
     except UnicodeDecodeError as error:
         raise MalformedRequest("a pseudo-header is not ASCII") from error
-    if not path.startswith(b"/") and (method != "CONNECT" or protocol is not None):
-        if not (method == "OPTIONS" and path == b"*"):
-            raise MalformedRequest("no path")
+    pathless = (method == "CONNECT" and protocol is None) or (method, path) == ("OPTIONS", b"*")
+    if not pathless and not path.startswith(b"/"):
+        raise MalformedRequest("no path")
     return Head(method, path, protocol, filter_pseudo_headers(headers))

@@ -166,9 +166,9 @@ class WebTransportSession:
         event = self._events.popleft()
         size = len(event.get("data", b""))
         self._waiting -= size
-        if event["type"] == "webtransport.stream.receive":
-            if self._server.quic.release(event["stream"], size):
-                self._server.flush()
+        of_stream = event["type"] == "webtransport.stream.receive"
+        if of_stream and self._server.quic.release(event["stream"], size):
+            self._server.flush()
         return event
 
     async def _send(self, message: Message) -> None:
