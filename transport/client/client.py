@@ -279,6 +279,7 @@ class Client:
         if isinstance(frame, Deliver):
             self._follower.deliver(frame)
         elif isinstance(frame, Accepted):
+            self._follower.accepted(frame)
             self._outbox.accepted(frame)
         elif isinstance(frame, Refused):
             self._refused(frame)

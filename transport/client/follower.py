@@ -19,7 +19,7 @@ from transport.client.cursor import Cursor
 from transport.client.entries import Entries
 from transport.errors import TransportError
 from transport.wire import codec
-from transport.wire.frames import Deliver, Position, Received, Welcome
+from transport.wire.frames import Accepted, Deliver, Position, Received, Welcome
 
 MAX_RESUMED = 64
 PAGE = 100
@@ -84,6 +84,11 @@ class Follower:
         self._cursors[entry.conversation] = cursor
         self._emit(cursor, entry)
         self._fill(cursor)
+
+    def accepted(self, frame: Accepted) -> None:
+        """An entry of ours exists: if its `deliver` is lost, a later one shows the gap."""
+        if frame.conversation not in self._cursors:
+            self.follow(Position(frame.conversation, frame.epoch, frame.seq - 1))
 
     def end(self, error: Exception) -> None:
         """Nothing more will come."""
