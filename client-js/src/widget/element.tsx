@@ -58,14 +58,15 @@ export class TradewindChat extends HTMLElement {
     this.#disconnect();
     const shop = this.getAttribute("shop");
     if (shop === null || shop === "") throw new Error('<tradewind-chat> needs the attribute shop="…"');
-    this.#client = createVisitorClient({
+    const client = createVisitorClient({
       server: this.#server,
       shop,
       language: this.#speech().locale,
       ...(this.#identity === null ? {} : { identity: this.#identity }),
     });
+    this.#client = client;
     this.#draw();
-    void this.#client.start();
+    void client.start();
   }
 
   #disconnect(): void {

@@ -1,0 +1,120 @@
+/** The middle of the desk: header, timeline and reply box of the conversation that is open. */
+import type { Ref, VNode } from "preact";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { AgentClient, ConversationView, Happening, Message, Summary } from "../../core/api.ts";
+import type { ComposerHandle } from "../../ui/Composer.tsx";
+import { useEvent, usePageSeen } from "../../ui/hooks.ts";
+import { Timeline } from "../../ui/Timeline.tsx";
+import { SPEECH } from "../speech.ts";
+import { Header } from "./Header.tsx";
+import { MessageActions } from "./MessageActions.tsx";
+import { type Mode, ReplyBox } from "./ReplyBox.tsx";
+import { tell } from "./tell.ts";
+
+export interface ConversationProps {
+  readonly client: AgentClient;
+  readonly summary: Summary;
+  readonly mode: Mode;
+  readonly editing: Message | null;
+  readonly assigning: boolean;
+  readonly detailed: boolean;
+  readonly handle: Ref<ComposerHandle>;
+  onMode(mode: Mode): void;
+  onEditing(message: Message | null): void;
+  onAssigning(open: boolean): void;
+  onDetails(open: boolean): void;
+  onToggleStatus(): void;
+  onBack(): void;
+}
+
+export function Conversation(props: ConversationProps): VNode {
+  const view = props.client.conversation(props.summary.id);
+  return (
+    <section class="conversation" aria-label="Conversation" data-testid="conversation">
+      <Header {...props} />
+      {view === null ? <Skeleton /> : <Body {...props} view={view} />}
+    </section>
+  );
+}
+
+function Body(props: ConversationProps & { readonly view: ConversationView }): VNode {
+  const { client, summary, view, onEditing } = props;
+  const { id } = view;
+  const unreadAfter = useUnreadAfter(view, client.me);
+  const setAtEnd = useReadMark(client, view);
+  const nameOf = useEvent((person: string) => nameIn(person, client, summary));
+  const describe = useEvent((happening: Happening) => tell(happening, client.me, nameOf));
+  const older = useEvent(() => client.loadOlder(id));
+  const retry = useEvent((clientId: string) => client.retry(id, clientId));
+  const discard = useEvent((clientId: string) => client.discard(id, clientId));
+  const remove = useEvent((message: Message) => {
+    if (message.seq !== null) client.remove(id, message.seq);
+  });
+  const edit = useEvent((message: Message) => onEditing(message));
+  const actions = useMemo(
+    () => (message: Message) =>
+      message.mine ? <MessageActions message={message} onEdit={edit} onRemove={remove} /> : null,
+    [edit, remove],
+  );
+
+  return (
+    <>
+      <Timeline
+        view={view}
+        speech={SPEECH}
+        unreadAfter={unreadAfter}
+        nameOf={nameOf}
+        describe={describe}
+        actions={actions}
+        onOlder={older}
+        onRetry={retry}
+        onDiscard={discard}
+        onEnd={setAtEnd}
+      />
+      <ReplyBox
+        client={client}
+        view={view}
+        visitorName={summary.visitor.name}
+        mode={props.mode}
+        editing={props.editing}
+        handle={props.handle}
+        onMode={props.onMode}
+        onEdited={() => onEditing(null)}
+      />
+    </>
+  );
+}
+
+function nameIn(person: string, client: AgentClient, summary: Summary): string {
+  if (person === summary.visitor.id) return summary.visitor.name;
+  return client.people.get(person)?.name ?? (person.startsWith("a:") ? "A former agent" : "Tradewind");
+}
+
+/** Where I stood when the conversation came up; the line stays there until I come back. */
+function useUnreadAfter(view: ConversationView, me: string | null): number | null {
+  const marked = useRef<{ id: string; seq: number | null }>({ id: "", seq: null });
+  if (marked.current.id !== view.id) {
+    marked.current = { id: view.id, seq: view.unread > 0 && me !== null ? (view.reads[me] ?? 0) : null };
+  }
+  return marked.current.seq;
+}
+
+function useReadMark(client: AgentClient, view: ConversationView): (atEnd: boolean) => void {
+  const [atEnd, setAtEnd] = useState(true);
+  const seen = usePageSeen();
+  const { id, unread } = view;
+  useEffect(() => {
+    if (atEnd && seen && unread > 0) client.markRead(id);
+  }, [atEnd, seen, unread, id, client]);
+  return setAtEnd;
+}
+
+function Skeleton(): VNode {
+  return (
+    <div class="skeleton-timeline" role="status" aria-label="Loading">
+      {[46, 62, 38, 54].map((width, index) => (
+        <i class="bone bone-bubble" key={width} data-mine={index % 2 === 1} style={{ width: `${width}%` }} />
+      ))}
+    </div>
+  );
+}
