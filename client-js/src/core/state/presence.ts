@@ -43,6 +43,12 @@ export class PresenceBook {
     if (before.state !== presence.state || before.transport !== presence.transport) this.#changed(who);
   }
 
+  /** These are there, and nobody else is. */
+  replace(people: ReadonlyMap<PersonId, Presence>): void {
+    for (const who of [...this.#book.keys()]) if (!people.has(who)) this.set(who, OFFLINE);
+    for (const [who, presence] of people) this.set(who, presence);
+  }
+
   clear(): void {
     for (const who of [...this.#book.keys()]) this.set(who, OFFLINE);
   }
