@@ -1,0 +1,296 @@
+"""The composition root: the one place that knows what everything is made of.
+
+    settings ─▶ store, bus ─▶ services ─▶ live ─▶ api ─▶ door ─▶ listeners
+
+What holds always: what is opened here is closed here, in reverse; leaving says goodbye to clients
+first and closes the store last, so nothing that was accepted is lost.
+May import: everything but cli.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import uuid4
+
+import structlog
+from msgspec import Struct
+from quart import Quart
+from quart_schema import Info, QuartSchema
+
+from server import demo, secret
+from server.api import agent, errors, ops, pages, security, visitor
+from server.api.addresses import Addresses
+from server.api.door import Door
+from server.bus.base import Bus
+from server.bus.local import LocalBus
+from server.config import Settings
+from server.live.admission import Admission
+from server.live.calls import Calls
+from server.live.commands import Commands
+from server.live.gateway import Gateway
+from server.live.hub import Hub
+from server.live.presence import Presence
+from server.metrics import Metrics
+from server.service.chat import Chat
+from server.service.conversations import Conversations
+from server.service.desk import Desk
+from server.service.history import History
+from server.service.identity import Identity
+from server.service.passwords import Passwords
+from server.service.shops import Shops
+from server.service.tokens import Tokens
+from storage.base import StorageError
+from storage.open import Storage, open_storage
+from transport.serve import Listening, ServeConfig, serving
+from transport.tls import Certificates
+from transport.uuid7 import uuid7
+
+MAX_REQUEST = 32_768
+"""Bytes of a request's body."""
+BODY_TIMEOUT = 10
+"""Seconds in which a request's body must have come."""
+
+Start = Callable[[Coroutine[None, None, None]], None]
+"""Starts a task that runs in the background."""
+
+log = structlog.get_logger(__name__)
+
+
+def unix_ms() -> int:
+    """Now, as the wire counts it."""
+    return time.time_ns() // 1_000_000
+
+
+class Leaving:
+    """Whether the server is on its way out."""
+
+    def __init__(self) -> None:
+        self.now = False
+
+    def __call__(self) -> bool:
+        return self.now
+
+
+class Parts(Struct, frozen=True):
+    """What a running server is made of, for the listeners, the tests and the command line."""
+
+    settings: Settings
+    door: Door
+    gateway: Gateway
+    addresses: Addresses
+    certificates: Certificates
+    metrics: Metrics
+    storage: Storage
+    leaving: Leaving
+    demo: demo.Login | None
+
+
+class _Base(Struct, frozen=True):
+    """What everything stands on."""
+
+    settings: Settings
+    storage: Storage
+    bus: Bus
+    metrics: Metrics
+    leaving: Leaving
+    start: Start
+
+
+class _People(Struct, frozen=True):
+    """Who is who, and where they come from."""
+
+    identity: Identity
+    shops: Shops
+    passwords: Passwords
+
+
+@asynccontextmanager
+async def building(settings: Settings, storage: Storage | None = None) -> AsyncIterator[Parts]:
+    """Everything, running, but for the listeners. `storage` is opened unless it is given."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        if storage is None:
+            storage = open_storage(settings.database_url)
+            stack.push_async_callback(storage.close)
+        bus = LocalBus()
+        stack.push_async_callback(bus.close)
+        start = await stack.enter_async_context(_background())
+        base = _Base(settings, storage, bus, Metrics(), Leaving(), start)
+        people = _people(base)
+        stack.callback(people.passwords.close)
+        login = None
+        if settings.demo:
+            login = await demo.seed(storage.directory, people.passwords, settings, unix_ms())
+        gateway = await _gateway(base, people, stack)
+        presented = certificates(settings)
+        addresses = Addresses(settings.public_url, presented.hashes)
+        quart = _quart(base, people, addresses, login)
+        yield Parts(
+            settings,
+            Door(quart, gateway, addresses, people.shops),
+            gateway,
+            addresses,
+            presented,
+            base.metrics,
+            storage,
+            base.leaving,
+            login,
+        )
+
+
+def certificates(settings: Settings) -> Certificates:
+    """The operator's certificate, or one made for development. Raises CertificateError."""
+    if settings.certificate is not None and settings.key is not None:
+        return Certificates.files(settings.certificate, settings.key)
+    return Certificates.development(settings.data_dir / "certificates", settings.names)
+
+
+def _people(base: _Base) -> _People:
+    clock = asyncio.get_running_loop().time
+    passwords = Passwords()
+    directory = base.storage.directory
+    identity = Identity(
+        directory,
+        Tokens(secret.load(base.settings)),
+        passwords,
+        now=unix_ms,
+        clock=clock,
+        new_id=uuid7,
+    )
+    return _People(identity, Shops(directory, clock), passwords)
+
+
+async def _gateway(base: _Base, people: _People, stack: AsyncExitStack) -> Gateway:
+    """The services and what is live above them. Leaving the stack waits for open commits."""
+    clock = asyncio.get_running_loop().time
+    messages, directory = base.storage.log, base.storage.directory
+    conversations = Conversations(messages, directory)
+    stack.push_async_callback(_save, conversations)
+    observe = base.metrics.append.observe
+    chat = Chat(messages, directory, conversations, base.bus, now=unix_ms, observe=observe)
+    await stack.enter_async_context(chat)
+    presence = Presence(base.bus, uuid4(), clock)
+    desk = Desk(directory, conversations, chat, presence.online)
+    history = History(messages, chat)
+    hub = Hub(base.bus, presence)
+    commands = Commands(chat, Calls(history, desk), hub, base.metrics, clock)
+    limits = (base.settings.max_sessions, base.settings.max_sessions_per_address)
+    base.start(conversations.run())
+    base.start(presence.run())
+    base.start(_mend(conversations))
+    return Gateway(
+        people.identity.authenticate,
+        people.shops,
+        desk,
+        history,
+        hub,
+        commands,
+        Admission(*limits),
+        base.metrics,
+        now=unix_ms,
+        random=random.Random(),
+    )
+
+
+def _quart(base: _Base, people: _People, addresses: Addresses, login: demo.Login | None) -> Quart:
+    """The application for plain HTTP."""
+    app = Quart("tradewind", static_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=MAX_REQUEST, BODY_TIMEOUT=BODY_TIMEOUT, PROVIDE_AUTOMATIC_OPTIONS=False
+    )
+    QuartSchema(
+        app,
+        swagger_ui_path=None,
+        redoc_ui_path=None,
+        scalar_ui_path=None,
+        conversion_preference="msgspec",
+        info=Info(title="Tradewind", version="1", description="What is not live; see protocol.md."),
+    )
+    app.register_blueprint(visitor.blueprint(people.identity, people.shops, addresses))
+    app.register_blueprint(agent.blueprint(people.identity, addresses))
+    app.register_blueprint(
+        ops.blueprint(
+            base.storage.log,
+            base.storage.directory,
+            base.metrics,
+            leaving=base.leaving,
+            metrics_token=base.settings.metrics_token,
+        )
+    )
+    if login is not None:
+        shown = ops.DemoLogin(login.email, login.password, login.shop)
+        app.register_blueprint(ops.demo_blueprint(shown))
+    start = "/console/" if login is None else "/demo/"
+    app.register_blueprint(pages.blueprint(pages.Pages(pages.FOLDER), start=start))
+    errors.install(app)
+    security.install(app, addresses, people.shops)
+    return app
+
+
+@asynccontextmanager
+async def _background() -> AsyncIterator[Start]:
+    """Starts tasks that run until the block is left, and are cancelled then."""
+    started: list[asyncio.Task[None]] = []
+    async with asyncio.TaskGroup() as tasks:
+        try:
+            yield lambda work: started.append(tasks.create_task(work))
+        finally:
+            for task in started:
+                task.cancel()
+
+
+async def _save(conversations: Conversations) -> None:
+    """Write what is written behind; the log can rebuild what cannot be written now."""
+    try:
+        await conversations.flush()
+    except StorageError as error:
+        log.warning("folds not written; they are rebuilt at the next start", reason=str(error))
+
+
+async def _mend(conversations: Conversations) -> None:
+    """After a kill, bring the lists level with the logs."""
+    try:
+        if mended := await conversations.mend():
+            log.info("caught up with the log", conversations=mended)
+    except StorageError as error:
+        log.warning("lists may be behind until they are read", reason=str(error))
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[tuple[Parts, Listening]]:
+    """A server that listens until the block is left. Raises OSError when a port is taken."""
+    async with building(settings) as parts:
+        config = ServeConfig(
+            certificates=parts.certificates,
+            host=settings.host,
+            port=settings.port,
+            loopback_port=settings.http_port if settings.http else None,
+        )
+        async with serving(parts.door, config) as listening:
+            parts.addresses.listening(listening.port, listening.loopback_port)
+            parts.metrics.watch(listeners=listening.stats)
+            yield parts, listening
+
+
+async def run(settings: Settings, announce: Callable[[Parts, Listening], None]) -> None:
+    """Serve until SIGTERM (drain first) or SIGINT (leave at once)."""
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[float] = loop.create_future()
+
+    def leave(patience: float) -> None:
+        if not stop.done():
+            stop.set_result(patience)
+
+    async with running(settings) as (parts, listening):
+        loop.add_signal_handler(signal.SIGTERM, leave, settings.drain_seconds)
+        loop.add_signal_handler(signal.SIGINT, leave, 0.0)
+        announce(parts, listening)
+        patience = await stop
+        log.info("leaving", patience=patience)
+        parts.leaving.now = True
+        await parts.gateway.drain(patience)
