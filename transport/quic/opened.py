@@ -72,6 +72,16 @@ class Owner(Protocol):
 
     def forget(self, stream_id: int) -> None: ...
 
+    async def progress(self) -> None: ...
+
+
+async def _drained(owner: Owner, stream_id: int | None, left: int) -> None:
+    """Wait until at most `left` bytes of a stream are unacknowledged, or there is no hope."""
+    while stream_id is not None and owner.quic.end is None:
+        if owner.quic.unacked(stream_id) <= left:
+            return
+        await owner.progress()
+
 
 class Stream:
     """A request's stream."""
@@ -172,6 +182,10 @@ class Socket:
         """Queue bytes."""
         self._stream.send(data)
 
+    async def drained(self, left: int) -> None:
+        """Wait until at most `left` bytes are unacknowledged, or the connection is lost."""
+        await _drained(self._stream.owner, self._stream.id, left)
+
     async def receive(self) -> bytes:
         """What came since the last time, waiting for it; b"" at the end."""
         return await self._stream.receive()
@@ -207,6 +221,14 @@ class WebTransport:
     def unacked(self) -> int:
         """Bytes on the stream the server has not acknowledged."""
         return 0 if self.stream_id is None else self._quic.unacked(self.stream_id)
+
+    async def drained(self, left: int) -> None:
+        """Wait until at most `left` bytes of the stream are unacknowledged, or all is lost."""
+        await _drained(self._connect.owner, self.stream_id, left)
+
+    async def told(self) -> None:
+        """After `close`: wait until the server has acknowledged it, or the connection is lost."""
+        await _drained(self._connect.owner, self._connect.id, 0)
 
     @property
     def closed(self) -> Closed | None:
