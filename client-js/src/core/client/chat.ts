@@ -24,33 +24,22 @@ import { type Access, Link, type Why } from "../net/link.ts";
 import { race } from "../net/race.ts";
 import { Rest } from "../net/rest.ts";
 import { Calls } from "../state/calls.ts";
-import { Courier } from "../state/courier.ts";
 import { Drafts } from "../state/drafts.ts";
 import { fold } from "../state/fold.ts";
 import type { Entry } from "../state/log.ts";
 import { Marks } from "../state/marks.ts";
-import { Outbox, type OutboxEntry } from "../state/outbox.ts";
+import type { OutboxEntry } from "../state/outbox.ts";
 import { PresenceBook, presenceFrom } from "../state/presence.ts";
 import { TypingIn, TypingOut } from "../state/typing.ts";
-import {
-  type Accepted,
-  type Deliver,
-  type Frame,
-  type Hello,
-  type Refused,
-  VERSION,
-  type Welcome,
-  type WireMap,
-} from "../wire/frames.ts";
-import { toBytes, uuid7 } from "../wire/uuid.ts";
+import { type Deliver, type Frame, type Hello, VERSION, type Welcome, type WireMap } from "../wire/frames.ts";
+import { toBytes } from "../wire/uuid.ts";
+import { Dispatch } from "./dispatch.ts";
 import { type Held, Shelf } from "./held.ts";
 import { History } from "./history.ts";
 import { callEach, Notifier } from "./notifier.ts";
 import type { Platform, Signal } from "./platform.ts";
 import { Summaries } from "./summaries.ts";
 
-/** Characters of one message (docs/protocol.md, section 11). */
-export const MAX_TEXT = 8_000;
 const CLIENT_NAME = "tradewind-js/0.1.0";
 
 type MessageListener = (conversation: Uuid, message: Message) => void;
@@ -78,12 +67,9 @@ export abstract class Chat implements BaseClient {
   readonly #presence: PresenceBook;
   readonly #readMarks: Marks;
   readonly #receivedMarks: Marks;
-  #outbox: Outbox;
-  #courier: Courier;
+  readonly #dispatch: Dispatch;
   #drafts: Drafts;
-  #courierTimer: ReturnType<typeof setTimeout> | undefined;
   #deaf: (() => void) | null = null;
-  #lastId = 0;
   /** Summaries that are being asked for. */
   readonly #asked = new Set<string>();
 
@@ -108,8 +94,7 @@ export abstract class Chat implements BaseClient {
     });
     this.#readMarks = new Marks((conversation, seq) => send({ type: "read", conversation, seq }));
     this.#receivedMarks = new Marks((conversation, seq) => send({ type: "received", conversation, seq, who: "" }));
-    this.#outbox = new Outbox(platform.local, scope);
-    this.#courier = new Courier(this.#outbox, platform.random);
+    this.#dispatch = new Dispatch(platform.local, scope, platform.random, this.link_, (id) => this.#touch(id));
     this.#drafts = new Drafts(platform.local, scope);
   }
 
@@ -121,14 +106,13 @@ export abstract class Chat implements BaseClient {
   protected linkChanged(): void {}
   /** Which conversations stay held whatever else is opened. */
   protected keep(id: Uuid): boolean {
-    return this.#outbox.of(id).length > 0;
+    return this.#dispatch.of(id).length > 0;
   }
 
   /** Another person uses this client now: their own outbox and drafts, nothing of the last one's. */
   protected setScope(scope: string): void {
     this.reset();
-    this.#outbox = new Outbox(this.platform.local, scope);
-    this.#courier = new Courier(this.#outbox, this.platform.random);
+    this.#dispatch.setScope(scope);
     this.#drafts = new Drafts(this.platform.local, scope);
   }
 
@@ -148,17 +132,11 @@ export abstract class Chat implements BaseClient {
 
   /** Puts a command into the outbox and lets it go. */
   protected enqueue(conversation: Uuid, kind: string, body: OutboxEntry["body"]): Uuid {
-    const clientId = this.newId();
-    this.#outbox.add({ clientId, conversation, kind, body, at: Date.now() });
-    this.#touch(conversation);
-    this.#flush();
-    return clientId;
+    return this.#dispatch.enqueue(conversation, kind, body);
   }
 
-  /** A new UUIDv7, later than every one before it, so that ids sort in the order of sending. */
   protected newId(): Uuid {
-    this.#lastId = Math.max(Date.now(), this.#lastId + 1);
-    return uuid7(this.#lastId);
+    return this.#dispatch.newId();
   }
 
   protected setPeople(value: unknown): void {
@@ -190,7 +168,7 @@ export abstract class Chat implements BaseClient {
     if (held === undefined) return null;
     return held.view(() => ({
       me: this.me,
-      outbox: this.#outbox.of(id),
+      outbox: this.#dispatch.of(id),
       seen: this.#readMarks.of(id),
       typing: this.#typingIn.of(id),
       draft: this.#drafts.get(id),
@@ -225,28 +203,15 @@ export abstract class Chat implements BaseClient {
   protected sendText(conversation: Uuid, kind: "message" | "note", text: string): Uuid {
     this.#typingOut.stop();
     this.hold(conversation);
-    const clientId = this.enqueue(conversation, kind, { text: text.trim() });
-    if ([...text.trim()].length > MAX_TEXT) {
-      this.#outbox.fail(clientId, {
-        code: "too_large",
-        message: `A message holds at most ${MAX_TEXT} characters. Make it shorter, or send it in parts.`,
-      });
-      this.#touch(conversation);
-    }
-    return clientId;
+    return this.enqueue(conversation, kind, { text: text.trim() });
   }
 
-  retry(conversation: Uuid, clientId: Uuid): void {
-    const entry = this.#outbox.get(clientId);
-    if (entry === undefined) return;
-    this.#outbox.remove(clientId);
-    this.enqueue(conversation, entry.kind, entry.body);
+  retry(_conversation: Uuid, clientId: Uuid): void {
+    this.#dispatch.retry(clientId);
   }
 
-  discard(conversation: Uuid, clientId: Uuid): void {
-    this.#outbox.remove(clientId);
-    this.#courier.settled(clientId);
-    this.#touch(conversation);
+  discard(_conversation: Uuid, clientId: Uuid): void {
+    this.#dispatch.discard(clientId);
   }
 
   edit(conversation: Uuid, seq: number, text: string): void {
@@ -320,24 +285,16 @@ export abstract class Chat implements BaseClient {
   }
 
   #heard(signal: Signal): void {
-    if (signal.what === "removed") {
-      const clientId = this.#outbox.removedElsewhere(signal.key);
-      if (clientId === null) return;
-      this.#courier.settled(clientId);
-      this.shelf.touchAll();
-      this.changed();
-      return;
-    }
     if (signal.what === "network") this.#failures.worked();
-    if (signal.what === "offline") this.link_.recheck();
+    if (signal.what === "removed") this.#dispatch.removedElsewhere(signal.key);
+    else if (signal.what === "offline") this.link_.recheck();
     else this.link_.wake();
   }
 
   #joined(): void {
-    this.#courier.restart();
+    this.#dispatch.restart();
     this.calls.restart();
     this.#readMarks.restart();
-    this.#flush();
   }
 
   #welcomed({ me, resumed, state }: Welcome): void {
@@ -361,7 +318,7 @@ export abstract class Chat implements BaseClient {
   #hush(): void {
     this.#deaf?.();
     this.#deaf = null;
-    clearTimeout(this.#courierTimer);
+    this.#dispatch.stop();
     this.#typingOut.stop();
     this.#typingIn.clear();
     this.#presence.clear();
@@ -374,8 +331,8 @@ export abstract class Chat implements BaseClient {
 
   readonly #TAKE: { readonly [T in Frame["type"]]?: (frame: Extract<Frame, { type: T }>) => void } = {
     deliver: (frame) => this.#deliver(frame),
-    accepted: (frame) => this.#accepted(frame),
-    refused: (frame) => this.#refused(frame),
+    accepted: (frame) => this.#dispatch.accepted(frame, this.shelf.get(frame.conversation)?.log.last ?? null),
+    refused: (frame) => (frame.call === null ? this.#dispatch.refused(frame) : this.calls.refused(frame)),
     result: (frame) => this.calls.answered(frame),
     presence: ({ who, state, detail }) => this.setPresence(who, state, detail),
     typing: ({ conversation, who, on }) => {
@@ -405,10 +362,8 @@ export abstract class Chat implements BaseClient {
 
   /** An entry of my own has come back: it need not be kept any more. */
   #mine({ clientId, conversation, kind, body }: Deliver): void {
-    this.#outbox.remove(clientId);
-    this.#courier.settled(clientId);
+    this.#dispatch.delivered(clientId);
     if (kind === "read") this.#readMarks.settle(conversation, Number(body.seq));
-    this.#flush();
   }
 
   #theirs(id: Uuid, entry: Entry, fresh: boolean): void {
@@ -418,35 +373,9 @@ export abstract class Chat implements BaseClient {
     if (item?.type === "message") callEach(this.#messageListeners, id, item.message);
   }
 
-  #accepted({ clientId, conversation, seq }: Accepted): void {
-    this.#courier.settled(clientId);
-    this.#outbox.accept(clientId, seq);
-    const held = this.shelf.get(conversation);
-    this.#outbox.prune(conversation, held?.log.last ?? seq);
-    this.#touch(conversation);
-    this.#flush();
-  }
-
-  #refused(frame: Refused): void {
-    if (frame.call !== null) this.calls.refused(frame);
-    const entry = frame.clientId === null ? undefined : this.#outbox.get(frame.clientId);
-    if (entry === undefined) return;
-    const { clientId, conversation, kind } = entry;
-    if (frame.retryAfter !== null) {
-      this.#courier.postponed(clientId, frame.retryAfter, Date.now());
-    } else {
-      this.#courier.settled(clientId);
-      // A person sees and decides what becomes of a text; anything else just did not happen.
-      if (kind === "message" || kind === "note") this.#outbox.fail(clientId, frame);
-      else this.#outbox.remove(clientId);
-    }
-    this.#touch(conversation);
-    this.#flush();
-  }
-
   /** A log has grown, by an entry or by a page. */
   #grown(held: Held): void {
-    this.#outbox.prune(held.id, held.log.last);
+    this.#dispatch.prune(held.id, held.log.last);
     this.#touch(held.id);
   }
 
@@ -478,18 +407,6 @@ export abstract class Chat implements BaseClient {
   #touch(conversation: Uuid): void {
     this.shelf.get(conversation)?.touch();
     this.changed();
-  }
-
-  /** Sends what may go now, and comes back when more may. */
-  #flush(): void {
-    clearTimeout(this.#courierTimer);
-    if (!this.link_.open) return;
-    const now = Date.now();
-    for (const { clientId, conversation, kind, body } of this.#courier.take(now)) {
-      this.link_.send({ type: "send", clientId, conversation, kind, body });
-    }
-    const next = this.#courier.nextTimer(now);
-    if (next !== null) this.#courierTimer = setTimeout(() => this.#flush(), Math.max(next - now, 10));
   }
 }
 

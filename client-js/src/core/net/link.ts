@@ -82,6 +82,8 @@ export class Link {
   /** Where commands go. */
   #current: Session | null = null;
   #live: Line | null = null;
+  /** Said hello, not welcomed yet. */
+  #joining: Session | null = null;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -107,8 +109,8 @@ export class Link {
     this.#running?.abort();
     this.#running = null;
     this.#pause.abort();
-    this.#current = null;
-    this.#live = null;
+    for (const session of [this.#joining, this.#live?.session]) session?.close(CloseCode.NORMAL, "left on purpose");
+    this.#joining = this.#current = this.#live = null;
     this.#set(state);
   }
 
@@ -201,12 +203,12 @@ export class Link {
       carrier.close(CloseCode.NORMAL, "left on purpose");
       throw new Error("stopped");
     }
-    return new Promise((resolve, reject) => this.#join(carrier, { token, carrying, signal }, resolve, reject));
+    return new Promise((resolve, reject) => this.#join(carrier, { token, carrying }, resolve, reject));
   }
 
   #join(
     carrier: Carrier,
-    { token, carrying, signal }: { token: string; carrying: boolean; signal: AbortSignal },
+    { token, carrying }: { token: string; carrying: boolean },
     resolve: (line: Line) => void,
     reject: (error: Error) => void,
   ): void {
@@ -224,6 +226,7 @@ export class Link {
         if (frame.type === "drain") return drain(frame.deadline);
         if (frame.type !== "welcome") return events.frame(frame);
         // In this order, and at once: what follows `welcome` is delivered to a client that knows it.
+        this.#joining = null;
         const line = { session, since: performance.now(), ended, drained };
         this.#adopt(line);
         if (!carrying) events.joined();
@@ -232,11 +235,12 @@ export class Link {
       },
       measured: () => this.#show(),
       ended: (closed) => {
+        if (this.#joining === session) this.#joining = null;
         end(closed);
         reject(new Ended(closed));
       },
     });
-    signal.addEventListener("abort", () => session.close(CloseCode.NORMAL, "left on purpose"));
+    this.#joining = session;
     if (!carrying) return;
     this.#current = session;
     events.joined();

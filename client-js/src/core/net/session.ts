@@ -83,7 +83,7 @@ export class Session {
     this.#pump();
     clearTimeout(this.#watchdog);
     this.#watchdog = setTimeout(() => {
-      if (this.#machine.lastReceived <= asked) this.#giveUp("no answer in time");
+      if (this.#machine.lastReceived < asked) this.#giveUp("no answer in time");
     }, PROBE_DEADLINE);
   }
 

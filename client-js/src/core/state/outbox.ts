@@ -59,9 +59,10 @@ export class Outbox {
     return this.#entries.filter((entry) => entry.conversation === conversation);
   }
 
-  add(entry: Omit<OutboxEntry, "failure" | "accepted">): OutboxEntry {
+  /** Adds an entry; with a `failure`, one that is only there to be shown. */
+  add(entry: Omit<OutboxEntry, "failure" | "accepted">, failure: Failure | null = null): OutboxEntry {
     const full = this.#entries.length >= MAX_ENTRIES;
-    const added = { ...entry, failure: full ? FULL : null, accepted: null };
+    const added = { ...entry, failure: full ? FULL : failure, accepted: null };
     if (!full) this.#store.set(this.#prefix + entry.clientId, JSON.stringify(added));
     this.#replace([...this.#entries, added]);
     return added;
@@ -71,7 +72,7 @@ export class Outbox {
     const entry = this.get(clientId);
     if (entry === undefined) return;
     const failed = { ...entry, failure };
-    this.#store.set(this.#prefix + clientId, JSON.stringify(failed));
+    if (failure !== FULL) this.#store.set(this.#prefix + clientId, JSON.stringify(failed));
     this.#replace(this.#entries.map((other) => (other === entry ? failed : other)));
   }
 
@@ -99,10 +100,12 @@ export class Outbox {
     return true;
   }
 
-  /** Another tab removed a key: what it has brought to the server need not be sent here. The id, if it was one of ours. */
-  removedElsewhere(key: string): string | null {
-    const clientId = key.slice(this.#prefix.length);
-    return key.startsWith(this.#prefix) && this.remove(clientId) ? clientId : null;
+  /** Another tab removed a key: what it has brought to the server need not be sent here. The entry, if it was here. */
+  removedElsewhere(key: string): OutboxEntry | null {
+    if (!key.startsWith(this.#prefix)) return null;
+    const entry = this.get(key.slice(this.#prefix.length)) ?? null;
+    if (entry !== null) this.remove(entry.clientId);
+    return entry;
   }
 
   #replace(entries: OutboxEntry[]): void {

@@ -1,0 +1,191 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { AgentChat, SignInError } from "../../../src/core/client/agent.ts";
+import { MemoryStore } from "../../../src/core/state/storage.ts";
+import { AGENT, FakeServer, VISITOR } from "./server.ts";
+
+const ONE = "0190b3a0-7c4e-7d3a-9b1e-000000000001";
+const TWO = "0190b3a0-7c4e-7d3a-9b1e-000000000002";
+
+let server: FakeServer;
+const running: AgentChat[] = [];
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_790_000_000_000 });
+  server = new FakeServer();
+});
+afterEach(() => {
+  for (const chat of running.splice(0)) chat.stop();
+  vi.useRealTimers();
+});
+
+const settle = (ms = 50): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
+
+function make(platform = server.platform()): AgentChat {
+  const chat = new AgentChat({ server: "https://chat.test" }, platform);
+  running.push(chat);
+  return chat;
+}
+
+async function signedIn(platform = server.platform()): Promise<AgentChat> {
+  const chat = make(platform);
+  void chat.signIn("ada@shop.test", "secret");
+  await settle();
+  expect(chat.link.phase).toBe("live");
+  return chat;
+}
+
+const texts = (chat: AgentChat, id: string): string[] =>
+  chat.conversation(id)?.timeline.flatMap((item) => (item.type === "message" ? [item.message.text] : [])) ?? [];
+
+describe("the inbox", () => {
+  test("is loaded after sign-in, newest first, and kept live", async () => {
+    server.append(ONE, VISITOR, "message", { text: "older" });
+    vi.setSystemTime(Date.now() + 1000);
+    server.append(TWO, VISITOR, "message", { text: "newer" });
+    const chat = await signedIn();
+    expect(chat.inbox.map(({ id }) => id)).toEqual([TWO, ONE]);
+    vi.setSystemTime(Date.now() + 1000);
+    server.append(ONE, VISITOR, "message", { text: "newest" });
+    await settle();
+    expect(chat.inbox.map(({ id, last, unread }) => [id, last?.text, unread])).toEqual([
+      [ONE, "newest", 1],
+      [TWO, "newer", 0],
+    ]);
+    expect(chat.inboxLoading).toBe(false);
+    expect(chat.inboxHasMore).toBe(false);
+  });
+
+  test("a conversation nobody knew appears, and its message is told", async () => {
+    const chat = await signedIn();
+    const heard: string[] = [];
+    chat.onMessage((id, message) => heard.push(`${id} ${message.text}`));
+    server.append(ONE, VISITOR, "message", { text: "hello?" });
+    await settle();
+    expect(chat.inbox.map(({ id, last }) => [id, last?.text])).toEqual([[ONE, "hello?"]]);
+    expect(heard).toEqual([`${ONE} hello?`]);
+  });
+
+  test("what moved while the agent was away is caught up", async () => {
+    server.append(ONE, VISITOR, "message", { text: "before" });
+    const chat = await signedIn();
+    const [peer] = [...server.peers];
+    server.peers.clear();
+    vi.setSystemTime(Date.now() + 1000);
+    server.append(ONE, VISITOR, "message", { text: "meanwhile" });
+    server.append(TWO, VISITOR, "message", { text: "new" });
+    peer?.cut();
+    await settle(3000);
+    expect(new Set(chat.inbox.map(({ last }) => last?.text))).toEqual(new Set(["meanwhile", "new"]));
+  });
+
+  test("shows who is there, on which transport, until it is not repeated", async () => {
+    server.append(ONE, VISITOR, "message", { text: "hi" });
+    const chat = await signedIn();
+    server.peer.send({ type: "presence", who: VISITOR, state: "online", detail: { transport: "websocket-h1" } });
+    await settle();
+    expect(chat.inbox[0]?.presence).toEqual({ state: "online", transport: "websocket-h1" });
+    await settle(50_000);
+    expect(chat.inbox[0]?.presence.state).toBe("offline");
+    expect(chat.presenceOf(VISITOR).state).toBe("offline");
+  });
+
+  test("typing shows in the row", async () => {
+    server.append(ONE, VISITOR, "message", { text: "hi" });
+    const chat = await signedIn();
+    server.peer.send({ type: "typing", conversation: ONE, on: true, who: VISITOR });
+    await settle();
+    expect(chat.inbox[0]?.typing).toBe(true);
+    await settle(8000);
+    expect(chat.inbox[0]?.typing).toBe(false);
+  });
+});
+
+describe("a conversation", () => {
+  test("opens with its history, and stays live through a reconnect", async () => {
+    for (let number = 1; number <= 60; number++) server.append(ONE, VISITOR, "message", { text: `${number}` });
+    const chat = await signedIn();
+    const opened = chat.open(ONE);
+    await settle();
+    await opened;
+    expect(texts(chat, ONE)).toHaveLength(50);
+    expect(chat.conversation(ONE)?.hasOlder).toBe(true);
+    const [peer] = [...server.peers];
+    server.peers.clear();
+    server.append(ONE, VISITOR, "message", { text: "61" });
+    peer?.cut();
+    await settle(3000);
+    expect(texts(chat, ONE).at(-1)).toBe("61");
+  });
+
+  test("notes, assignment and status take effect", async () => {
+    server.append(ONE, VISITOR, "message", { text: "hi" });
+    const chat = await signedIn();
+    void chat.open(ONE);
+    await settle();
+    chat.sendNote(ONE, "careful");
+    chat.assign(ONE, AGENT);
+    chat.setStatus(ONE, "closed");
+    await settle();
+    expect(chat.conversation(ONE)).toMatchObject({ assignee: AGENT, status: "closed" });
+    expect(chat.inbox[0]).toMatchObject({ assignee: AGENT, status: "closed" });
+    expect(texts(chat, ONE)).toEqual(["hi", "careful"]);
+  });
+
+  test("reading it clears the row's count", async () => {
+    const chat = await signedIn();
+    server.append(ONE, VISITOR, "message", { text: "hi" });
+    await settle();
+    void chat.open(ONE);
+    await settle();
+    server.append(ONE, VISITOR, "message", { text: "there?" });
+    await settle();
+    expect(chat.inbox[0]?.unread).toBeGreaterThan(0);
+    chat.markRead(ONE);
+    expect(chat.inbox[0]?.unread).toBe(0);
+    await settle();
+    expect(chat.conversation(ONE)?.reads[AGENT]).toBe(2);
+  });
+});
+
+describe("sign-in", () => {
+  test("a wrong password is said in words", async () => {
+    server.restStatus = 401;
+    const chat = make();
+    await expect(chat.signIn("ada@shop.test", "wrong")).rejects.toThrow(SignInError);
+    expect(chat.signedIn).toBe(false);
+  });
+
+  test("a kept token resumes; signing out forgets everything", async () => {
+    const local = new MemoryStore();
+    (await signedIn(server.platform(local))).stop();
+    const again = make(server.platform(local));
+    expect(again.signedIn).toBe(true);
+    void again.start();
+    await settle();
+    expect(again.link.phase).toBe("live");
+    server.append(ONE, VISITOR, "message", { text: "hi" });
+    await settle();
+    again.signOut();
+    expect(again.link.phase).toBe("signed-out");
+    expect([again.signedIn, again.inbox.length, again.agent]).toEqual([false, 0, null]);
+    expect(make(server.platform(local)).signedIn).toBe(false);
+    await settle(60_000);
+    expect(server.peers.size).toBe(0);
+  });
+
+  test("a token that cannot be renewed signs out, with the reason", async () => {
+    const local = new MemoryStore();
+    (await signedIn(server.platform(local))).stop();
+    server.restStatus = 401;
+    const chat = make(server.platform(local));
+    await chat.start();
+    expect(chat.link).toEqual({ phase: "signed-out", reason: "Because of the test." });
+    expect(chat.signedIn).toBe(false);
+  });
+
+  test("the token is renewed before it expires", async () => {
+    await signedIn();
+    await settle(22 * 86_400_000);
+    expect(server.requests).toContain("POST /v1/agent/session/refresh");
+  });
+});

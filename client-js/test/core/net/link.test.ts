@@ -1,0 +1,191 @@
+/** The link, seen through a whole client against the server in memory: what it does when sessions end. */
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { VisitorChat } from "../../../src/core/client/visitor.ts";
+import { CAP } from "../../../src/core/net/backoff.ts";
+import { PROBE_DEADLINE } from "../../../src/core/net/session.ts";
+import { AGENT, FakeServer } from "../client/server.ts";
+
+let server: FakeServer;
+let platform: ReturnType<FakeServer["platform"]>;
+let chat: VisitorChat;
+
+const settle = (ms = 50): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_790_000_000_000 });
+  server = new FakeServer();
+  platform = server.platform();
+  chat = new VisitorChat({ server: "https://chat.test", shop: "demo" }, platform);
+});
+afterEach(() => {
+  chat.stop();
+  vi.useRealTimers();
+});
+
+async function live(): Promise<void> {
+  void chat.start();
+  await settle();
+  expect(chat.link.phase).toBe("live");
+}
+
+describe("by close code", () => {
+  test.each([4000, 4001, 4003, 1006, 4999])("%i: resumes with back-off", async (code) => {
+    await live();
+    server.peer.close(code);
+    await settle(1);
+    expect(chat.link).toMatchObject({ phase: "reconnecting", attempt: 1 });
+    await settle(1000);
+    expect(chat.link.phase).toBe("live");
+  });
+
+  test.each([4100, 4101])("%i: a new token at once, then resumes", async (code) => {
+    await live();
+    server.peer.close(code);
+    await settle(20);
+    expect(chat.link.phase).toBe("live");
+    expect(server.requests.filter((request) => request.startsWith("POST"))).toHaveLength(2);
+  });
+
+  test("a token that is refused over and over is asked for with back-off", async () => {
+    server.validTokens = new Set();
+    void chat.start();
+    await settle(60_000);
+    expect(server.hellos.length).toBeGreaterThan(3);
+    expect(server.hellos.length).toBeLessThan(15);
+  });
+
+  test.each([4200, 4203, 1000])("%i: stops, and says so", async (code) => {
+    await live();
+    server.peer.close(code);
+    await settle(60_000);
+    expect(chat.link).toEqual({ phase: "stopped", code, reason: "test" });
+    expect(server.peers.size).toBe(0);
+  });
+
+  test("overloaded: comes back later", async () => {
+    await live();
+    server.peer.close(4004);
+    await settle(3000);
+    expect(chat.link.phase).toBe("reconnecting");
+    await settle(3000);
+    expect(chat.link.phase).toBe("live");
+  });
+});
+
+describe("drain", () => {
+  test("the next session is live before this one is closed, and nothing is lost or doubled", async () => {
+    await live();
+    chat.sendMessage(chat.current, "before");
+    await settle();
+    const old = server.peer;
+    old.send({ type: "drain", deadline: 10_000 });
+    let mostAtOnce = 0;
+    const phases = new Set<string>();
+    for (let number = 0; number < 20; number++) {
+      await settle(400);
+      chat.sendMessage(chat.current, `m${number}`);
+      mostAtOnce = Math.max(mostAtOnce, server.peers.size);
+      phases.add(chat.link.phase);
+    }
+    await settle();
+    expect(phases).toEqual(new Set(["live"]));
+    expect(server.hellos).toHaveLength(2);
+    expect(old.machine.closed).toMatchObject({ code: 1000, remote: true });
+    expect(server.peers.size).toBe(1);
+    expect(server.texts(chat.current)).toEqual(["before", ...Array.from({ length: 20 }, (_, number) => `m${number}`)]);
+  });
+
+  test("a stop during the move leaves no session behind", async () => {
+    await live();
+    server.peer.send({ type: "drain", deadline: 1000 });
+    await settle(200);
+    chat.stop();
+    await settle(20_000);
+    expect(server.peers.size).toBe(0);
+  });
+});
+
+describe("the network", () => {
+  test("a server that cannot be reached is tried again, at most CAP apart, and found", async () => {
+    server.webtransport = server.websocket = "refuse";
+    void chat.start();
+    await settle(5 * 60_000);
+    expect(chat.link.phase).toBe("reconnecting");
+    server.webtransport = server.websocket = "open";
+    await settle(CAP);
+    expect(chat.link.phase).toBe("live");
+  });
+
+  test("“try now” and a network that comes back skip the back-off", async () => {
+    server.webtransport = server.websocket = "refuse";
+    void chat.start();
+    await settle(60_000);
+    server.webtransport = server.websocket = "open";
+    platform.signal({ what: "network" });
+    await settle();
+    expect(chat.link.phase).toBe("live");
+  });
+
+  test("a session that sleep has killed is found out when the page is seen again", async () => {
+    await live();
+    server.blackhole = true;
+    platform.signal({ what: "seen" });
+    await settle(PROBE_DEADLINE - 100);
+    expect(chat.link.phase).toBe("live");
+    server.blackhole = false;
+    await settle(1500);
+    expect(chat.link.phase).toBe("live");
+    expect(server.hellos).toHaveLength(2);
+  });
+
+  test("a session that answers the probe stays", async () => {
+    await live();
+    platform.signal({ what: "seen" });
+    await settle(10_000);
+    expect(server.hellos).toHaveLength(1);
+    expect(chat.link).toMatchObject({ transport: "webtransport", rtt: expect.any(Number) });
+  });
+
+  test("silence ends the session by itself", async () => {
+    await live();
+    server.blackhole = true;
+    await settle(63_000);
+    expect(chat.link.phase).toBe("reconnecting");
+  });
+
+  test("UDP blocked: WebSocket, and the next time both start at once", async () => {
+    server.webtransport = "hang";
+    void chat.start();
+    await settle(290);
+    expect(chat.link.phase).toBe("connecting");
+    await settle(60);
+    expect(chat.link).toMatchObject({ phase: "live", transport: "websocket" });
+    await settle(20_000);
+    server.peer.cut();
+    await settle(1);
+    platform.signal({ what: "seen" });
+    await settle(20);
+    expect(chat.link).toMatchObject({ phase: "live", transport: "websocket" });
+  });
+
+  test("a welcome that never comes is not waited for", async () => {
+    server.blackhole = true;
+    void chat.start();
+    await settle(11_000);
+    expect(chat.link.phase).toBe("reconnecting");
+  });
+
+  test("the same conversation goes on over the other transport", async () => {
+    await live();
+    chat.sendMessage(chat.current, "over WebTransport");
+    await settle();
+    server.webtransport = "hang";
+    server.peer.cut();
+    await settle(3000);
+    expect(chat.link).toMatchObject({ phase: "live", transport: "websocket" });
+    server.append(chat.current, AGENT, "message", { text: "over WebSocket" });
+    await settle();
+    expect(chat.conversation(chat.current)?.timeline).toHaveLength(2);
+    expect(server.hellos[1]?.resume).toEqual([{ conversation: chat.current, epoch: 1, seq: 1 }]);
+  });
+});
