@@ -44,6 +44,6 @@ def configure(form: Literal["auto", "console", "json"], level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # These two speak of every request and every packet.
-    for noisy in ("quic", "hypercorn.access", "hypercorn.error"):
+    # These speak of every request, packet and step.
+    for noisy in ("quic", "hypercorn.access", "hypercorn.error", "alembic", "asyncio"):
         logging.getLogger(noisy).setLevel(max(root.level, logging.WARNING))
