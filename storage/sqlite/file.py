@@ -3,7 +3,7 @@
 What holds always: one write connection, used by the writer thread alone; reads never wait for
 writes and see what was committed when they start; nothing blocks the event loop.
 
-May import: base, commit, connect.
+May import: base, commit, checkpoint, connect.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from storage.base import Head, StoreBusy, StoreUnavailable
 from storage.commit import Bounds, GroupCommit
+from storage.sqlite.checkpoint import Checkpointer
 from storage.sqlite.connect import FileLock, connect, translate
 
 T = TypeVar("T")
@@ -42,18 +43,23 @@ class Writer:
         self._lock = FileLock(path)
         self.heads: dict[bytes, Head] = {}
         try:
-            self.connection = connect(path)
+            self.connection = _connect(path)
         except sqlite3.Error as error:
             self._lock.release()
             raise translate(error, path) from error
+        self._checkpointer = Checkpointer(path)
+        self._changes = 0
 
     def begin(self) -> None:
         """See Transactions."""
         self._execute("BEGIN IMMEDIATE")
+        self._changes = self.connection.total_changes
 
     def commit(self) -> None:
         """See Transactions."""
         self._execute("COMMIT")
+        written = self.connection.total_changes - self._changes
+        self._checkpointer.after_commit(self.connection, written)
 
     def rollback(self) -> None:
         """See Transactions. Some errors have SQLite roll back by itself."""
@@ -66,6 +72,7 @@ class Writer:
 
     def close(self) -> None:
         """See Transactions. Closing the last connection also checkpoints."""
+        self._checkpointer.close()
         try:
             self.connection.close()
         except sqlite3.Error:
@@ -85,9 +92,15 @@ class Writer:
     def _reopen(self) -> None:
         try:
             self.connection.close()
-            self.connection = connect(self._path)
+            self.connection = _connect(self._path)
         except sqlite3.Error:
             pass  # it stays closed; the next transaction tries again
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = connect(path)
+    connection.execute("PRAGMA wal_autocheckpoint=0")  # the Checkpointer does it
+    return connection
 
 
 class SQLiteFile:
