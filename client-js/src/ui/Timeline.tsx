@@ -25,6 +25,8 @@ export interface TimelineProps {
   /** The reader's mark when they came; null draws no line above new messages. */
   readonly unreadAfter: number | null;
   readonly nameOf: (person: PersonId) => string;
+  /** Whose name needs not stand above what they write: the one on the other side. */
+  readonly unnamed?: PersonId;
   readonly describe: (happening: Happening) => string | null;
   readonly actions?: (message: Message) => ComponentChildren;
   readonly onOlder: () => Promise<void>;
@@ -142,13 +144,12 @@ function RowView(props: TimelineProps & { readonly row: Row; readonly now: numbe
 function Group(props: TimelineProps & { readonly group: MessageGroup }): VNode {
   const { group, speech, nameOf } = props;
   const name = nameOf(group.author);
+  const plain = group.author === props.unnamed || (group.mine && group.kind === "message");
   return (
     <div class="tw-group" data-mine={group.mine} data-kind={group.kind}>
       {!group.mine && <Avatar id={group.author} name={name} size="small" />}
       <div class="tw-messages">
-        <div class={group.mine && group.kind === "message" ? "tw-hidden" : "tw-author"}>
-          {group.mine ? speech.words.you : name}
-        </div>
+        <div class={plain ? "tw-hidden" : "tw-author"}>{group.mine ? speech.words.you : name}</div>
         {group.messages.map((message, index) => (
           <Bubble
             key={message.clientId}

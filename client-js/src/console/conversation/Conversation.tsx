@@ -64,6 +64,7 @@ function Body(props: ConversationProps & { readonly view: ConversationView }): V
         speech={SPEECH}
         unreadAfter={unreadAfter}
         nameOf={nameOf}
+        unnamed={summary.visitor.id}
         describe={describe}
         actions={actions}
         onOlder={older}

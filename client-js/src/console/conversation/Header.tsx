@@ -27,8 +27,8 @@ export function Header(props: HeaderProps): VNode {
       </button>
       <Avatar id={summary.visitor.id} name={summary.visitor.name} presence={summary.presence.state} />
       <div class="conversation-who">
-        <h2 dir="auto" data-testid="conversation-name">
-          {summary.visitor.name}
+        <h2 data-testid="conversation-name">
+          <bdi>{summary.visitor.name}</bdi>
         </h2>
         <p>
           <span class="conversation-state">{summary.presence.state === "online" ? "Online" : "Not here now"}</span>

@@ -43,8 +43,8 @@ function RowBody({ summary, me, assignee, open, cursor, now, onOpen }: RowProps)
       <Avatar id={visitor.id} name={visitor.name} presence={presence.state} />
       <span class="inbox-text">
         <span class="inbox-top">
-          <span class="inbox-name" dir="auto">
-            {visitor.name}
+          <span class="inbox-name">
+            <bdi>{visitor.name}</bdi>
           </span>
           <span class="inbox-time">{shortTime(summary.updatedAt, now, LOCALE)}</span>
         </span>
