@@ -28,7 +28,6 @@ export function SignIn({ client, server }: SignInProps): VNode {
     setProblem("");
     try {
       await client.signIn(email.trim(), password);
-      await client.start();
     } catch (error) {
       setProblem(error instanceof Error ? error.message : "Signing in failed. Please try again.");
       setBusy(false);

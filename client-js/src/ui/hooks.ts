@@ -1,6 +1,7 @@
 /** Small hooks that both pages share. May import preact and the core's types. */
 import { useCallback, useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
-import type { BaseClient } from "../core/api.ts";
+import type { BaseClient, ConversationView } from "../core/api.ts";
+import { markBefore } from "./rows.ts";
 
 /** Draws the component anew whenever the client's state changed. */
 export function useClient(client: Pick<BaseClient, "subscribe">): void {
@@ -56,6 +57,29 @@ export function usePageSeen(): boolean {
     };
   }, []);
   return seen;
+}
+
+/** Where the reader stood when a conversation came up; the mark stays there until they come back to it. */
+export function useUnreadMark(view: ConversationView, unread: number): number | null {
+  const marked = useRef<{ id: string; seq: number | null }>({ id: "", seq: null });
+  if (marked.current.id !== view.id && view.timeline.length > 0) {
+    marked.current = { id: view.id, seq: markBefore(view.timeline, unread) };
+  }
+  return marked.current.id === view.id ? marked.current.seq : null;
+}
+
+/** Marks as read what the person has before their eyes. Gives back what is to be told whether the end is in sight. */
+export function useReadMark(
+  client: Pick<BaseClient, "markRead">,
+  id: string,
+  unread: number,
+): (atEnd: boolean) => void {
+  const [atEnd, setAtEnd] = useState(true);
+  const seen = usePageSeen();
+  useEffect(() => {
+    if (atEnd && seen && unread > 0) client.markRead(id);
+  }, [atEnd, seen, unread, id, client]);
+  return setAtEnd;
 }
 
 /** A function that stays the same object and always runs the newest version. */

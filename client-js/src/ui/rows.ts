@@ -67,6 +67,17 @@ function belongs(group: MessageGroup, message: Message): boolean {
   return message.at - last.at < GROUP_GAP;
 }
 
+/** The mark above the last `unread` messages of others; null when nothing is unread. */
+export function markBefore(timeline: readonly TimelineItem[], unread: number): number | null {
+  let left = unread;
+  for (const item of left > 0 ? timeline.toReversed() : []) {
+    if (!isNew(item, 0) || item.type !== "message") continue;
+    left -= 1;
+    if (left === 0) return (item.message.seq ?? 1) - 1;
+  }
+  return unread > 0 ? 0 : null;
+}
+
 /** Whether time and ticks stand under a message: the last of its group, or in another state than the next one. */
 export function showsMeta(group: MessageGroup, index: number): boolean {
   const [message, next] = [group.messages[index], group.messages[index + 1]];

@@ -1,9 +1,9 @@
 /** The open chat: header, banner, the conversation or the list of conversations, and the composer. */
 import type { RefObject, VNode } from "preact";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { ConversationView, Happening, VisitorClient } from "../core/api.ts";
 import { Composer, type ComposerHandle } from "../ui/Composer.tsx";
-import { useEvent, usePageSeen } from "../ui/hooks.ts";
+import { useEvent, useReadMark, useUnreadMark } from "../ui/hooks.ts";
 import { fill, type Speech } from "../ui/i18n/index.ts";
 import { Timeline } from "../ui/Timeline.tsx";
 import { Banner } from "./Banner.tsx";
@@ -82,8 +82,8 @@ function Conversation(props: PanelProps & { readonly panel: RefObject<HTMLDivEle
   const blank = useMemo(() => emptyView(id), [id]);
   const view = client.conversation(id) ?? blank;
   const composer = useRef<ComposerHandle>(null);
-  const unreadAfter = useUnreadAfter(view, client.me);
-  const setAtEnd = useReadMark(client, view);
+  const unreadAfter = useUnreadMark(view, view.unread);
+  const setAtEnd = useReadMark(client, id, view.unread);
 
   // A touch screen's keyboard must not jump up before the person wants to write.
   // The conversation's id is a reason to do it again.
@@ -134,27 +134,6 @@ function Conversation(props: PanelProps & { readonly panel: RefObject<HTMLDivEle
       </div>
     </>
   );
-}
-
-/** Where the reader stood when the conversation came up; it stays there until they come back. */
-function useUnreadAfter(view: ConversationView, me: string | null): number | null {
-  const marked = useRef<{ id: string; seq: number | null }>({ id: "", seq: null });
-  if (marked.current.id !== view.id && view.timeline.length > 0) {
-    const seq = view.unread > 0 && me !== null ? (view.reads[me] ?? 0) : null;
-    marked.current = { id: view.id, seq };
-  }
-  return marked.current.seq;
-}
-
-/** Marks as read what the person has before their eyes. */
-function useReadMark(client: VisitorClient, view: ConversationView): (atEnd: boolean) => void {
-  const [atEnd, setAtEnd] = useState(true);
-  const seen = usePageSeen();
-  const { id, unread } = view;
-  useEffect(() => {
-    if (atEnd && seen && unread > 0) client.markRead(id);
-  }, [atEnd, seen, unread, id, client]);
-  return setAtEnd;
 }
 
 function tell(

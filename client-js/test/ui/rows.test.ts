@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Message, TimelineItem } from "../../src/core/api.ts";
-import { GROUP_GAP, type Row, showsMeta, toRows } from "../../src/ui/rows.ts";
+import { GROUP_GAP, markBefore, type Row, showsMeta, toRows } from "../../src/ui/rows.ts";
 
 const NOON = new Date(2026, 10, 23, 12).getTime();
 
@@ -60,6 +60,14 @@ describe("rows", () => {
     expect(shape(toRows(timeline, 1))).toEqual(["day", "a:1x1", "v:1x1", "unread", "a:1x2"]);
     expect(shape(toRows(timeline, 4))).not.toContain("unread");
     expect(shape(toRows([item(1), item(null)], 0))).not.toContain("unread");
+  });
+
+  it("find the mark from the number of unread messages", () => {
+    const timeline = [item(1, other), item(2, other), closed(3), item(4), item(5, other), item(null)];
+    expect(markBefore(timeline, 0)).toBeNull();
+    expect(markBefore(timeline, 1)).toBe(4);
+    expect(markBefore(timeline, 2)).toBe(1);
+    expect(markBefore(timeline, 9)).toBe(0);
   });
 
   it("have keys of their own", () => {

@@ -1,9 +1,9 @@
 /** The middle of the desk: header, timeline and reply box of the conversation that is open. */
 import type { Ref, VNode } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import type { AgentClient, ConversationView, Happening, Message, Summary } from "../../core/api.ts";
 import type { ComposerHandle } from "../../ui/Composer.tsx";
-import { useEvent, usePageSeen } from "../../ui/hooks.ts";
+import { useEvent, useReadMark, useUnreadMark } from "../../ui/hooks.ts";
 import { Timeline } from "../../ui/Timeline.tsx";
 import { SPEECH } from "../speech.ts";
 import { Header } from "./Header.tsx";
@@ -40,8 +40,10 @@ export function Conversation(props: ConversationProps): VNode {
 function Body(props: ConversationProps & { readonly view: ConversationView }): VNode {
   const { client, summary, view, onEditing } = props;
   const { id } = view;
-  const unreadAfter = useUnreadAfter(view, client.me);
-  const setAtEnd = useReadMark(client, view);
+  const loading = view.timeline.length === 0 && summary.last !== null;
+  const unread = Math.max(view.unread, summary.unread);
+  const unreadAfter = useUnreadMark(view, unread);
+  const setAtEnd = useReadMark(client, id, unread);
   const nameOf = useEvent((person: string) => nameIn(person, client, summary));
   const describe = useEvent((happening: Happening) => tell(happening, client.me, nameOf));
   const older = useEvent(() => client.loadOlder(id));
@@ -59,19 +61,23 @@ function Body(props: ConversationProps & { readonly view: ConversationView }): V
 
   return (
     <>
-      <Timeline
-        view={view}
-        speech={SPEECH}
-        unreadAfter={unreadAfter}
-        nameOf={nameOf}
-        unnamed={summary.visitor.id}
-        describe={describe}
-        actions={actions}
-        onOlder={older}
-        onRetry={retry}
-        onDiscard={discard}
-        onEnd={setAtEnd}
-      />
+      {loading ? (
+        <Skeleton />
+      ) : (
+        <Timeline
+          view={view}
+          speech={SPEECH}
+          unreadAfter={unreadAfter}
+          nameOf={nameOf}
+          unnamed={summary.visitor.id}
+          describe={describe}
+          actions={actions}
+          onOlder={older}
+          onRetry={retry}
+          onDiscard={discard}
+          onEnd={setAtEnd}
+        />
+      )}
       <ReplyBox
         client={client}
         view={view}
@@ -89,25 +95,6 @@ function Body(props: ConversationProps & { readonly view: ConversationView }): V
 function nameIn(person: string, client: AgentClient, summary: Summary): string {
   if (person === summary.visitor.id) return summary.visitor.name;
   return client.people.get(person)?.name ?? (person.startsWith("a:") ? "A former agent" : "Tradewind");
-}
-
-/** Where I stood when the conversation came up; the line stays there until I come back. */
-function useUnreadAfter(view: ConversationView, me: string | null): number | null {
-  const marked = useRef<{ id: string; seq: number | null }>({ id: "", seq: null });
-  if (marked.current.id !== view.id) {
-    marked.current = { id: view.id, seq: view.unread > 0 && me !== null ? (view.reads[me] ?? 0) : null };
-  }
-  return marked.current.seq;
-}
-
-function useReadMark(client: AgentClient, view: ConversationView): (atEnd: boolean) => void {
-  const [atEnd, setAtEnd] = useState(true);
-  const seen = usePageSeen();
-  const { id, unread } = view;
-  useEffect(() => {
-    if (atEnd && seen && unread > 0) client.markRead(id);
-  }, [atEnd, seen, unread, id, client]);
-  return setAtEnd;
 }
 
 function Skeleton(): VNode {
