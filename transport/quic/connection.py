@@ -91,6 +91,7 @@ PRIVATE: dict[str, tuple[str, ...]] = {
         "_network_paths",
         "_on_max_stream_data_delivery",
         "_peer_cid",
+        "_remote_initial_source_connection_id",
         "_remote_max_datagram_frame_size",
         "_stream_is_discarded",
         "_streams",
@@ -166,7 +167,9 @@ class Connection(QuicConnection):
     @property
     def started(self) -> bool:
         """Whether a packet could be decrypted; before that there is nobody to answer."""
-        return bool(self._network_paths)
+        if self.configuration.is_client:
+            return bool(self._network_paths)
+        return self._remote_initial_source_connection_id is not None
 
     @property
     def handshake_complete(self) -> bool:

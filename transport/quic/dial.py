@@ -332,10 +332,11 @@ class Http3Client:
             self._streams[stream_id].data(data, ended)
 
     def _reset(self, stream_id: int) -> None:
-        if stream_id in self._sessions:
-            self._sessions[stream_id].ended(ABNORMAL, "")
+        session = self._sessions.get(stream_id)
         if stream_id in self._streams:
             self._streams[stream_id].fail()
+        if session is not None:
+            session.ended(ABNORMAL, "")
 
 
 class _Dialler(asyncio.DatagramProtocol):

@@ -51,6 +51,9 @@ CHUNK = 65_536
 DISCONNECT_GRACE = 5.0
 """Seconds the application has to return after its client went away."""
 
+AFTER_END = 0.01
+"""Seconds a send after the end takes: an application that only writes must not spin the loop."""
+
 CONNECTION_HEADERS = (b"connection", b"keep-alive", b"transfer-encoding", b"upgrade")
 """What HTTP/1.1 says about the connection and HTTP/3 forbids (RFC 9114 section 4.2)."""
 
@@ -179,7 +182,7 @@ class Exchange:
             self._end_response()
             self._close()
         elif not self._server.quic.can_send(self._stream_id):
-            return
+            await asyncio.sleep(AFTER_END)
         elif isinstance(event, (Response, InformationalResponse)):
             self._send_head(event)
         elif isinstance(event, (Body, Data)):

@@ -87,6 +87,7 @@ class Http3Server:
         self._carriers: dict[int, Carrier] = {}
         self._sessions: dict[int, WebTransportSession] = {}
         self._early = Early(self._reject_early)
+        self._ending: list[Callable[[], None]] = []
         self._waiters: dict[int, asyncio.Event] = {}
         self._next_request = 0
         self._going_away = False
@@ -103,12 +104,14 @@ class Http3Server:
             self._dispatch(h3_event)
 
     def progressed(self) -> None:
-        """Acknowledgements may have come: let writers on."""
+        """A packet was handled: end what it ended, and let writers on that it acknowledged."""
+        self._end_sessions()
         if self._waiters:
-            self._wake(lambda stream_id: not self._must_wait(stream_id))
+            self._wake(lambda _: True)
 
     def lost(self, code: int, reason: str) -> None:
         """The connection is over."""
+        self._end_sessions()
         for carrier in list(self._carriers.values()):
             carrier.reset()
         self._early.clear()
@@ -124,18 +127,29 @@ class Http3Server:
 
     # What carriers use
 
+    def at_end_of_packet(self, end: Callable[[], None]) -> None:
+        """Do this when all frames of the packet were handled: the stream bytes that were sent
+        before a close may stand behind it."""
+        self._ending.append(end)
+
     def flush(self) -> None:
         """Send at the end of this turn of the loop."""
         self.peer.flush()
 
     async def drained(self, stream_id: int) -> None:
         """Wait while too much of a stream is unacknowledged. Resets one that stalls too long."""
-        try:
-            async with asyncio.timeout(WRITE_STALL):
-                while self._must_wait(stream_id):
-                    await self._waiters.setdefault(stream_id, asyncio.Event()).wait()
-        except TimeoutError:
-            self.abandon(stream_id, H3_EXCESSIVE_LOAD)
+        if self._must_wait(stream_id, HIGH_WATER):
+            try:
+                await self.acknowledged(stream_id, HIGH_WATER, WRITE_STALL)
+            except TimeoutError:
+                self.abandon(stream_id, H3_EXCESSIVE_LOAD)
+
+    async def acknowledged(self, stream_id: int, left: int, timeout: float) -> None:
+        """Wait until at most `left` bytes are unacknowledged, or all is lost. Raises
+        TimeoutError."""
+        async with asyncio.timeout(timeout):
+            while self._must_wait(stream_id, left):
+                await self._waiters.setdefault(stream_id, asyncio.Event()).wait()
 
     def abandon(self, stream_id: int, code: int) -> None:
         """End both halves of a stream, whatever state they are in."""
@@ -151,8 +165,12 @@ class Http3Server:
 
     # Inside
 
-    def _must_wait(self, stream_id: int) -> bool:
-        return self.quic.unacked(stream_id) > HIGH_WATER and self.quic.end is None
+    def _end_sessions(self) -> None:
+        while self._ending:
+            self._ending.pop(0)()
+
+    def _must_wait(self, stream_id: int, left: int) -> bool:
+        return self.quic.unacked(stream_id) > left and self.quic.end is None
 
     def _wake(self, which: Callable[[int], bool]) -> None:
         for stream_id in [s for s in self._waiters if which(s)]:

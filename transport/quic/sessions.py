@@ -36,8 +36,13 @@ MAX_BYTES = 524_288
 """Bytes of stream data and datagrams that wait for the application."""
 CHUNK = 65_536
 """Stream bytes handed to the connection at a time."""
+CLOSE_DRAIN = 1.0
+"""Seconds a close waits for the stream's last bytes to be acknowledged."""
 DISCONNECT_GRACE = 5.0
 """Seconds the application has to return after the session ended."""
+
+AFTER_END = 0.01
+"""Seconds a send after the end takes: an application that only writes must not spin the loop."""
 
 DRAFT_2 = (b"sec-webtransport-http3-draft", b"draft02")
 
@@ -106,14 +111,12 @@ class WebTransportSession:
             self._end(int(CloseCode.PROTOCOL_ERROR), "bad capsule")
             return
         if close is not None:
-            self._finish_connect_stream()
-            self._end(close.code, close.reason)
+            code, reason = close.code, close.reason
+            self._server.at_end_of_packet(lambda: self._ended_by_peer(code, reason))
 
     def ended(self) -> None:
         """The client ended the CONNECT stream: the same as a close with code 0."""
-        if self._state is not State.CLOSED:
-            self._finish_connect_stream()
-            self._end(0, "")
+        self._server.at_end_of_packet(lambda: self._ended_by_peer(0, ""))
 
     def reset(self) -> None:
         """The client, the connection or the application cut the session."""
@@ -174,8 +177,9 @@ class WebTransportSession:
     async def _send(self, message: Message) -> None:
         kind = message["type"]
         if self._state is State.CLOSED:
-            return
-        if kind == "webtransport.close":
+            await asyncio.sleep(AFTER_END)
+        elif kind == "webtransport.close":
+            await self._let_stream_finish()
             self._close(
                 int(message.get("code", 0)), message.get("reason", ""), message.get("status", 403)
             )
@@ -236,6 +240,15 @@ class WebTransportSession:
         self._end_stream()
         self._end(code, reason)
 
+    async def _let_stream_finish(self) -> None:
+        """The capsule is on another stream: it must not overtake what was written before it."""
+        if self.stream is None:
+            return
+        try:
+            await self._server.acknowledged(self.stream, 0, CLOSE_DRAIN)
+        except TimeoutError:
+            pass  # the peer learns the code and may miss the last bytes
+
     def _end_stream(self) -> None:
         """What was written to the stream still goes out; nothing more is taken from it."""
         if self.stream is None:
@@ -245,13 +258,16 @@ class WebTransportSession:
             self._server.h3.end_sending(self.stream)
         self._server.quic.stop(self.stream, capsules.SESSION_GONE)
 
-    def _finish_connect_stream(self) -> None:
+    def _ended_by_peer(self, code: int, reason: str) -> None:
+        if self._state is State.CLOSED:
+            return
         if self._state is State.CONNECTING:
             self._server.answer(self._id, 400)
         elif self._server.quic.can_send(self._id):
             self._server.h3.send_data(self._id, b"", True)
         if self.stream is not None:
             self._server.abandon(self.stream, capsules.SESSION_GONE)
+        self._end(code, reason)
 
     def _end(self, code: int, reason: str) -> None:
         if self._state is State.CLOSED:
