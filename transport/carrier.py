@@ -38,5 +38,5 @@ class Carrier(Protocol):
         ...
 
     def abort(self) -> None:
-        """Cut the connection now, saying nothing. Does nothing when it is gone already."""
+        """Cut the connection now, saying nothing. Once it has ended: only let go of it."""
         ...

@@ -47,6 +47,7 @@ class Driver:
         "_closing",
         "_datagrams",
         "_gone",
+        "_hurry",
         "_inbox",
         "_info",
         "_linger",
@@ -79,6 +80,8 @@ class Driver:
         """Set while `run` runs and the transport is there."""
         self._linger: asyncio.Timeout | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._hurry: float | None = None
+        """When the carrier is closed even if not all was written."""
         self._over = False
 
     # The Session.
@@ -244,10 +247,16 @@ class Driver:
         _wake(self._room)
         if self._linger is not None and self._linger.when() is None:
             self._linger.reschedule(now + CLOSE_LINGER)
-        drained = not (self._machine.queued or self._stream.task or self._datagrams.task)
-        # A peer that said `close` reads no more: it need not be told the rest.
-        if self._closing is None and (drained or closed.remote):
-            self._closing = tasks.create_task(self._close(closed))
+        if self._closing is None:
+            if self._hurry is None:
+                self._hurry = now + CLOSE_LINGER / 2
+            drained = not (self._machine.queued or self._stream.task or self._datagrams.task)
+            # A peer that said `close` reads no more: it need not be told the rest. One that does
+            # not read at all may still hear the code, if the carrier has another way for it.
+            if drained or closed.remote or now >= self._hurry:
+                self._closing = tasks.create_task(self._close(closed))
+            else:
+                self._alarm.arm(self._hurry)
 
     async def _close(self, closed: SessionClosed) -> None:
         try:

@@ -39,6 +39,7 @@ class WebSocketCarrier:
     async def receive(self) -> tuple[Via, bytes]:
         event = await self._receive()
         if event["type"] == "websocket.disconnect":
+            self._abort = None  # What is still on its way to the client should get there.
             raise SessionClosed(
                 event.get("code") or CloseCode.ABNORMAL, "connection ended", remote=True
             )

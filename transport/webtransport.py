@@ -41,6 +41,7 @@ class WebTransportCarrier:
             return Via.DATAGRAM, event["data"]
         self._ended = True
         if kind == "webtransport.disconnect":
+            self._abort = None  # What is still on its way to the client should get there.
             raise SessionClosed(event["code"], event["reason"], remote=True)
         if kind == "webtransport.stream.reset":
             raise SessionClosed(CloseCode.ABNORMAL, "the stream was reset", remote=True)

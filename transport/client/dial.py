@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from transport.carrier import Carrier
 from transport.client.errors import DialError
+from transport.client.quic import connect_quic
 from transport.client.trust import Trust
 from transport.client.websocket import connect_websocket
 from transport.driver import Driver
@@ -81,8 +82,10 @@ async def connect(
 async def _carrier(
     url: str, kind: TransportKind, trust: Trust, origin: str | None, timeout: float
 ) -> tuple[Carrier, tuple[str, int]]:
+    parts = urlsplit(url)
+    if kind in (TransportKind.WEBTRANSPORT, TransportKind.WEBSOCKET_H3):
+        return await connect_quic(parts, kind, trust, origin=origin, timeout=timeout)
     if kind is TransportKind.WEBSOCKET_H1:
-        parts = urlsplit(url)
         url = urlunsplit(parts._replace(scheme=_PLAIN[parts.scheme]))
         return await connect_websocket(url, trust, origin=origin, timeout=timeout)
     raise DialError(f"this client does not speak {kind}; it speaks {', '.join(KINDS)}")

@@ -18,7 +18,7 @@ from transport.client.errors import DialError
 
 
 class Trust(Struct, frozen=True, kw_only=True):
-    """With nothing set: the system's certificate authorities.
+    """With nothing set: the system's certificate authorities (over QUIC: certifi's).
 
     `ca_file` is a PEM file of authorities to believe instead; `certificate_hashes` are SHA-256
     hashes of the server's certificate (DER) in base64, as `/v1/connect` publishes them;

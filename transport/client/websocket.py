@@ -18,20 +18,15 @@ from websockets.exceptions import (
 from websockets.typing import Origin
 
 from transport.client.errors import DialError, DialRefused
+from transport.client.framing import MAX_MESSAGE, closed_by
 from transport.client.trust import Trust
 from transport.errors import CloseCode, RemoteProtocolError, SessionClosed, wire_code
 from transport.session import CLOSE_LINGER
 from transport.websocket import close_reason
-from transport.wire.codec import MAX_FRAME
 from transport.wire.lane import Via
 
-MAX_MESSAGE = 2 * MAX_FRAME
-"""Longer messages are cut off below us; between MAX_FRAME and this the machine says why."""
 MAX_MESSAGES = 16
 """Messages read ahead; then the library stops reading the socket."""
-
-_TOO_BIG = 1009
-"""RFC 6455 section 7.4.1: how a WebSocket library refuses a message that is too long."""
 
 
 class ClientWebSocketCarrier:
@@ -109,5 +104,4 @@ def _check(websocket: ClientConnection, trust: Trust) -> None:
 def _ended(error: ConnectionClosed) -> SessionClosed:
     if error.rcvd is None:
         return SessionClosed(CloseCode.ABNORMAL, "connection lost", remote=True)
-    code = CloseCode.FRAME_TOO_LARGE if error.rcvd.code == _TOO_BIG else error.rcvd.code
-    return SessionClosed(code, error.rcvd.reason, remote=True)
+    return closed_by(error.rcvd.code, error.rcvd.reason)

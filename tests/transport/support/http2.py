@@ -13,13 +13,10 @@ import h2.connection
 import h2.events
 import h2.settings
 from h2.config import H2Configuration
-from wsproto.connection import Connection, ConnectionType
-from wsproto.events import BytesMessage, CloseConnection, Message, TextMessage
-from wsproto.utilities import LocalProtocolError
 
 from transport.client import Trust
 from transport.client.errors import DialRefused
-from transport.errors import CloseCode, RemoteProtocolError, SessionClosed, wire_code
+from transport.client.framing import Framing
 from transport.wire.lane import Via
 
 
@@ -32,12 +29,10 @@ class Http2Carrier:
         self._reader = reader
         self._writer = writer
         self._http = h2.connection.H2Connection(H2Configuration(header_encoding="utf-8"))
-        self._websocket = Connection(ConnectionType.CLIENT)
+        self._framing = Framing()
         self._stream = 1
         self._status: int | None = None
-        self._parts: list[bytes] = []
         self._messages: deque[bytes] = deque()
-        self._end: SessionClosed | RemoteProtocolError | None = None
         self._window_grew = asyncio.Event()
 
     async def open(self, url: str, origin: str | None) -> None:
@@ -68,23 +63,19 @@ class Http2Carrier:
 
     async def receive(self) -> tuple[Via, bytes]:
         while not self._messages:
-            if self._end is not None:
-                raise self._end
+            if self._framing.end is not None:
+                raise self._framing.end
             await self._read()
         return Via.MESSAGE, self._messages.popleft()
 
     async def send(self, via: Via, data: bytes) -> None:
-        await self._send(self._websocket.send(BytesMessage(data)))
+        await self._send(self._framing.message(data))
 
     async def send_text(self, text: str) -> None:
-        await self._send(self._websocket.send(TextMessage(text)))
+        await self._send(self._framing.text(text))
 
     async def close(self, code: int, reason: str) -> None:
-        try:
-            data = self._websocket.send(CloseConnection(wire_code(code), reason))
-        except LocalProtocolError:
-            return  # The other side was first.
-        await self._send(data)
+        await self._send(self._framing.close(code, reason))
 
     def abort(self) -> None:
         self._writer.transport.abort()
@@ -110,35 +101,27 @@ class Http2Carrier:
         except OSError:
             data = b""
         if not data:
-            self._end = self._end or SessionClosed(CloseCode.ABNORMAL, "ended", remote=True)
+            self._framing.lost()
             self._status = self._status or 0
             return
         for event in self._http.receive_data(data):
             self._handle(event)
         self._flush()
+        if self._framing.answers:
+            await self._send(bytes(self._framing.answers))
+            self._framing.answers.clear()
 
     def _handle(self, event: h2.events.Event) -> None:
         if isinstance(event, h2.events.ResponseReceived):
             self._status = int(dict(event.headers)[":status"])
         elif isinstance(event, h2.events.DataReceived):
             self._http.acknowledge_received_data(event.flow_controlled_length, self._stream)
-            if self._status == 200 and self._end is None:
-                self._websocket.receive_data(event.data)
-                self._unwrap()
+            if self._status == 200:
+                self._messages += self._framing.receive(event.data)
         elif isinstance(event, h2.events.WindowUpdated | h2.events.RemoteSettingsChanged):
             self._window_grew.set()
         elif isinstance(event, h2.events.StreamEnded | h2.events.StreamReset):
-            self._end = self._end or SessionClosed(CloseCode.ABNORMAL, "ended", remote=True)
-
-    def _unwrap(self) -> None:
-        for event in self._websocket.events():
-            if isinstance(event, Message):
-                self._parts.append(event.data)
-                if event.message_finished:
-                    self._messages.append(b"".join(self._parts))
-                    self._parts.clear()
-            elif isinstance(event, CloseConnection):
-                self._end = SessionClosed(event.code, event.reason or "", remote=True)
+            self._framing.lost()
 
     def _flush(self) -> None:
         self._writer.write(self._http.data_to_send())

@@ -22,7 +22,7 @@ class Stack:
     """A running server: where it is, whom to trust, and the sessions that came in."""
 
     def __init__(self, port: int, plain_port: int, trust: Trust) -> None:
-        self.url = f"https://localhost:{port}/v1/live"
+        self.url = f"https://127.0.0.1:{port}/v1/live"
         self.plain_url = f"http://127.0.0.1:{plain_port}/v1/live"
         self.port = port
         self.trust = trust
@@ -45,7 +45,9 @@ async def running(folder: Path) -> AsyncIterator[Stack]:
         await accept(scope, receive, send, allow_origin=allow, serve=stack.serve)
 
     certificates = Certificates.development(folder)
-    config = ServeConfig(certificates=certificates, host="127.0.0.1", port=0, loopback_port=0)
+    config = ServeConfig(
+        certificates=certificates, host="127.0.0.1", port=0, loopback_port=0, grace=0.3
+    )
     async with serving(app, config) as listening:
         assert listening.loopback_port is not None
         trust = Trust(certificate_hashes=tuple(certificates.hashes()))

@@ -1,0 +1,65 @@
+"""The session suite through the real server: what holds for every transport that has one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.session_suite import PATIENCE, Maker, Pair, SessionSuite
+from tests.transport.support.stack import ORIGIN, Stack, running
+from transport.client import DialRefused
+from transport.driver import Driver
+from transport.session import TransportKind
+
+Dial = Callable[..., AbstractAsyncContextManager[Driver]]
+
+
+class StackSuite(SessionSuite):
+    """Subclass it, with the transport's kind and how to dial it."""
+
+    kind: TransportKind
+    dial: Dial
+
+    @pytest.fixture
+    async def stack(self, tmp_path: Path) -> AsyncIterator[Stack]:
+        async with running(tmp_path) as stack:
+            yield stack
+
+    @pytest.fixture
+    def pairs(self, stack: Stack) -> Maker:
+        @asynccontextmanager
+        async def make() -> AsyncIterator[Pair]:
+            async with type(self).dial(stack.url, trust=stack.trust) as client:
+                async with asyncio.timeout(PATIENCE):
+                    server = await stack.sessions.get()
+                yield Pair(client, server)
+
+        return make
+
+    async def test_what_is_known_of_the_session(self, stack: Stack) -> None:
+        async with type(self).dial(stack.url, trust=stack.trust, origin=ORIGIN):
+            info = (await stack.sessions.get()).info
+            assert info.transport is self.kind
+            assert info.origin == ORIGIN
+            assert info.path == "/v1/live"
+            assert info.peer[0] == "127.0.0.1"
+            assert info.secure
+
+    async def test_foreign_origin(self, stack: Stack) -> None:
+        with pytest.raises(DialRefused) as caught:
+            async with type(self).dial(stack.url, trust=stack.trust, origin="https://evil.example"):
+                pass
+        assert caught.value.status == 403
+        assert stack.sessions.empty()
+
+    async def test_wrong_path(self, stack: Stack) -> None:
+        url = stack.url.replace("/v1/live", "/v1/other")
+        with pytest.raises(DialRefused) as caught:
+            async with type(self).dial(url, trust=stack.trust):
+                pass
+        assert caught.value.status == 404
+        assert stack.sessions.empty()

@@ -1,0 +1,156 @@
+"""The client's side of the two transports over QUIC: WebTransport and WebSocket over HTTP/3.
+
+Each session has a QUIC connection of its own. What holds always: when the carrier has ended, the
+connection is left with a word, when it is aborted before that, without one.
+May import: client, quic, wire, errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from urllib.parse import SplitResult
+
+from transport.carrier import Carrier
+from transport.client.errors import DialError, DialRefused
+from transport.client.framing import Framing
+from transport.client.trust import Trust
+from transport.errors import CloseCode, SessionClosed, wire_code
+from transport.quic import dial as quic
+from transport.session import CLOSE_LINGER, TransportKind
+from transport.wire.lane import Via
+
+HIGH_WATER = 262_144
+"""Bytes that the server has not acknowledged, at which a writer waits."""
+
+
+class WebTransportCarrier:
+    """A `Carrier` over an open WebTransport session."""
+
+    def __init__(self, client: quic.Http3Client, session: quic.WebTransport) -> None:
+        self._client = client
+        self._session = session
+        self._ended = False
+        self._told: asyncio.Future[None] | None = None
+        """From our `close` until the server has acknowledged it."""
+        self.max_datagram = session.max_datagram_size
+
+    async def receive(self) -> tuple[Via, bytes]:
+        while not self._ended:
+            event = await self._session.receive()
+            if isinstance(event, quic.Datagram):
+                return Via.DATAGRAM, event.data
+            if isinstance(event, quic.Closed):
+                if self._told is not None:
+                    await self._told
+                self._ended = True
+                raise SessionClosed(event.code, event.reason, remote=True)
+            if event.data:
+                return Via.STREAM, event.data
+        raise SessionClosed(CloseCode.ABNORMAL, "connection lost", remote=True)
+
+    async def send(self, via: Via, data: bytes) -> None:
+        if via is Via.DATAGRAM:
+            self._session.send_datagram(data)
+        else:
+            self._session.send_stream(data)
+            await self._session.drained(HIGH_WATER)
+
+    async def close(self, code: int, reason: str) -> None:
+        self._told = asyncio.get_running_loop().create_future()
+        # The capsule is on another stream: it should not overtake what was written before it.
+        try:
+            async with asyncio.timeout(CLOSE_LINGER / 4):
+                await self._session.drained(0)
+        except TimeoutError:
+            pass
+        self._session.close(wire_code(code), reason)
+        await self._session.told()
+        self._told.set_result(None)
+
+    def abort(self) -> None:
+        if self._ended:
+            self._client.leave()
+        else:
+            self._session.abort()
+            self._client.drop()
+
+
+class WebSocketCarrier:
+    """A `Carrier` over a WebSocket on one stream of HTTP/3."""
+
+    max_datagram = None
+
+    def __init__(self, client: quic.Http3Client, socket: quic.Socket) -> None:
+        self._client = client
+        self._socket = socket
+        self._framing = Framing()
+        self._messages: deque[bytes] = deque()
+
+    async def receive(self) -> tuple[Via, bytes]:
+        while not self._messages:
+            if self._framing.end is not None:
+                raise self._framing.end
+            if data := await self._socket.receive():
+                self._messages += self._framing.receive(data)
+                self._answer()
+            else:
+                self._framing.lost()
+        return Via.MESSAGE, self._messages.popleft()
+
+    async def send(self, via: Via, data: bytes) -> None:
+        self._socket.send(self._framing.message(data))
+        await self._socket.drained(HIGH_WATER)
+
+    async def close(self, code: int, reason: str) -> None:
+        self._socket.send(self._framing.close(code, reason))
+
+    def abort(self) -> None:
+        if self._framing.end is not None:
+            self._client.leave()
+        else:
+            self._framing.lost()
+            self._client.drop()
+
+    def _answer(self) -> None:
+        if self._framing.answers:
+            self._socket.send(bytes(self._framing.answers))
+            self._framing.answers.clear()
+
+
+async def connect_quic(
+    parts: SplitResult,
+    kind: TransportKind,
+    trust: Trust,
+    *,
+    origin: str | None,
+    timeout: float,
+) -> tuple[Carrier, tuple[str, int]]:
+    """Connect to the host of the URL over UDP; the carrier and the server's name and port."""
+    peer = (parts.hostname or "", parts.port or 443)
+    believed = quic.Trust(
+        hashes=frozenset(trust.certificate_hashes),
+        cafile=None if trust.ca_file is None else str(trust.ca_file),
+        insecure=trust.insecure,
+    )
+    try:
+        async with asyncio.timeout(timeout):
+            client = await quic.connect(*peer, trust=believed, timeout=timeout)
+            try:
+                return await _open(client, parts.path, kind, origin), peer
+            except BaseException:
+                client.leave()
+                raise
+    except quic.Refused as error:
+        raise DialRefused(error.status) from None
+    except (quic.DialError, quic.ConnectionLost, TimeoutError, OSError) as error:
+        raise DialError(f"cannot connect to {parts.geturl()} over UDP: {error}") from error
+
+
+async def _open(
+    client: quic.Http3Client, path: str, kind: TransportKind, origin: str | None
+) -> Carrier:
+    headers = [] if origin is None else [(b"origin", origin.encode())]
+    if kind is TransportKind.WEBTRANSPORT:
+        return WebTransportCarrier(client, await client.open_webtransport(path, headers))
+    return WebSocketCarrier(client, await client.open_websocket(path, headers))
