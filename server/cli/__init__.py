@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import typer
 
+from server.cli import checks, people
 from server.cli.serve import serve
 
 cli = typer.Typer(
     name="tradewind",
     help="Self-hosted, QUIC-first customer chat for shops that sell across borders.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 cli.command()(serve)
-
-
-@cli.callback()
-def _verbs() -> None:
-    pass
+cli.command("doctor")(checks.examine)
+cli.command("smoke")(checks.try_out)
+cli.command()(checks.migrate)
+cli.add_typer(people.shops, name="shop")
+cli.add_typer(people.agents, name="agent")
 
 
 def main() -> None:

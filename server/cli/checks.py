@@ -1,0 +1,87 @@
+"""`tradewind doctor`, `smoke` and `migrate`.
+
+May import: doctor, smoke, logs; options; storage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+
+from server import doctor, logs, smoke
+from server.cli.options import Config, Database, DataDir, faults, out, settings_of, stop
+from storage import open as storage_open
+from storage.doctor import Level
+
+_COLORS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
+
+
+def migrate(config: Config = None, database: Database = None, data_dir: DataDir = None) -> None:
+    """Bring the database to the newest schema. Stop the server first."""
+    settings = settings_of(config, database=database, data_dir=data_dir)
+    with faults():
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        before = storage_open.migrate(settings.database_url)
+    out.print(f"{settings.database_url} is up to date (it was {before or 'empty'}).")
+
+
+def examine(config: Config = None, database: Database = None, data_dir: DataDir = None) -> None:
+    """Say what is wrong on this machine and how to mend it. Changes nothing.
+
+    Ends with exit code 1 when something must be mended.
+    """
+    settings = settings_of(config, database=database, data_dir=data_dir)
+    findings = doctor.examine(settings)
+    table = Table("what", "", "found", "how to mend it")
+    for found in findings:
+        color = _COLORS[found.level]
+        table.add_row(found.check, f"[{color}]{found.level}[/]", found.says, found.mend)
+    out.print(table)
+    if any(found.level is Level.FAIL for found in findings):
+        raise typer.Exit(1)
+
+
+def try_out(
+    url: Annotated[str, typer.Option(help="The server, for example https://localhost:8443.")],
+    shop: Annotated[str, typer.Option(help="A shop of that server.")] = "demo",
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Believe any certificate. For one's own machine.")
+    ] = False,
+    ca: Annotated[
+        Path | None, typer.Option(help="PEM file of authorities to believe, not the system's.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Send, receive and resume over every transport, like any client, and time it.
+
+    Ends with exit code 1 when any transport fails.
+    """
+    logs.configure("auto", "error")
+    try:
+        rows = asyncio.run(smoke.run(smoke.Target(url, shop, insecure=insecure, ca=ca)))
+    except smoke.Unreachable as error:
+        stop(str(error), code=1)
+    if as_json:
+        typer.echo(msgspec.json.encode(rows).decode())
+    else:
+        _show(rows)
+    if any(row.error is not None for row in rows):
+        raise typer.Exit(1)
+
+
+def _show(rows: list[smoke.Row]) -> None:
+    table = Table("transport", "", title="milliseconds")
+    for name in ("connect", "send → accepted", "send → delivered", "resume after a cut"):
+        table.add_column(name, justify="right")
+    table.add_column("what went wrong")
+    for row in rows:
+        times = (row.connect, row.accepted, row.delivered, row.resumed)
+        mark = "[green]ok[/]" if row.error is None else "[red]fail[/]"
+        shown = ("–" if ms is None else f"{ms:.1f}" for ms in times)
+        table.add_row(row.transport, mark, *shown, row.error or "")
+    out.print(table)
