@@ -104,6 +104,8 @@ export abstract class Chat implements BaseClient {
   /** The rest of `welcome.state`. */
   protected abstract welcomed(state: WireMap): void;
   protected linkChanged(): void {}
+  /** WebTransport failed where WebSocket did not: perhaps its certificate hashes are old. */
+  protected addressFailed(): void {}
   /** Which conversations stay held whatever else is opened. */
   protected keep(id: Uuid): boolean {
     return this.#dispatch.of(id).length > 0;
@@ -277,7 +279,14 @@ export abstract class Chat implements BaseClient {
   #carry({ webtransport, websocket, head_start }: Connect, signal: AbortSignal): ReturnType<typeof race> {
     const first = webtransport === null ? null : this.platform.webtransport(webtransport);
     const headStart = this.#failures.recent ? 0 : head_start;
-    return race({ first, second: this.platform.websocket(websocket.url), headStart, verdict: this.#failures }, signal);
+    const verdict = {
+      worked: this.#failures.worked,
+      failed: () => {
+        this.#failures.failed();
+        this.addressFailed();
+      },
+    };
+    return race({ first, second: this.platform.websocket(websocket.url), headStart, verdict }, signal);
   }
 
   #hello(token: string): Hello {

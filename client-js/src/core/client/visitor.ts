@@ -104,6 +104,11 @@ export class VisitorChat extends Chat implements VisitorClient {
     return this.#signIn();
   }
 
+  /** The next page asks where to connect instead of trusting what is kept. */
+  protected override addressFailed(): void {
+    if (this.#kept !== null) this.#store({ ...this.#kept, at: 0 });
+  }
+
   /** Becomes a visitor, the same as before where that is still possible. */
   async #signIn(): Promise<Access> {
     const { shop, language, identity } = this.#options;
@@ -127,12 +132,16 @@ export class VisitorChat extends Chat implements VisitorClient {
 
   #keep(session: VisitorSession, identified: boolean): void {
     const before = this.#kept?.visitor;
-    this.#kept = { ...session, identified, at: Date.now() };
-    this.platform.local.set(this.#key("visitor"), JSON.stringify(this.#kept));
+    this.#store({ ...session, identified, at: Date.now() });
     if (before !== undefined && before !== session.visitor) this.#startOver();
     this.me = session.visitor;
     this.shop = shopFrom(session.shop);
     this.changed();
+  }
+
+  #store(kept: Kept): void {
+    this.#kept = kept;
+    this.platform.local.set(this.#key("visitor"), JSON.stringify(kept));
   }
 
   /** Somebody else than before: nothing of the other's is shown. */

@@ -3,20 +3,26 @@
  *
  * What holds always: `hello` is the first thing that goes out; `ended` is called exactly once, unless
  * this side closed the session with `close`, and nothing is called after it.
- * Bounds: WELCOME_DEADLINE for the first answer, PROBE_DEADLINE for the answer to a probe.
+ * Bounds: WELCOME_DEADLINE for the first answer, ANSWER_DEADLINE for a sign of life after a command or a
+ * probe. While people talk (LIVELY) a silence of QUIET is probed, so that a network that swallows
+ * everything is found out in seconds; else the heartbeat of the protocol does, at less cost.
  * May import: carrier, wire.
  */
 
 import type { TransportName } from "../api.ts";
 import { CloseCode } from "../wire/errors.ts";
-import type { Frame, Hello } from "../wire/frames.ts";
+import type { Frame, FrameType, Hello } from "../wire/frames.ts";
 import { type Closed, Machine } from "../wire/machine.ts";
 import type { Carrier } from "./carrier.ts";
 
 /** Milliseconds from `hello` to `welcome`. */
 export const WELCOME_DEADLINE = 10_000;
-/** Milliseconds in which a session must answer that is asked after a sleep or a change of network. */
-export const PROBE_DEADLINE = 3_000;
+/** Milliseconds in which something must be heard after a command, or after a probe. */
+export const ANSWER_DEADLINE = 4_000;
+/** Milliseconds of silence after which a lively session is probed. */
+export const QUIET = 6_000;
+/** Milliseconds for which a session counts as lively after something was said. */
+export const LIVELY = 120_000;
 /** Browsers clamp longer timers to nothing. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
@@ -29,6 +35,11 @@ export interface SessionEvents {
 
 type Timer = ReturnType<typeof setTimeout>;
 
+/** Frames that show that people talk. */
+const TALK: ReadonlySet<FrameType> = new Set(["send", "deliver", "typing"]);
+/** Commands that the server answers. */
+const ANSWERED: ReadonlySet<FrameType> = new Set(["send", "call"]);
+
 export class Session {
   readonly transport: TransportName;
   readonly #carrier: Carrier;
@@ -36,6 +47,9 @@ export class Session {
   readonly #events: SessionEvents;
   #timer: Timer | undefined;
   #watchdog: Timer | undefined;
+  /** Since when an answer is awaited; null while none is. */
+  #asked: number | null = null;
+  #talked = Number.NEGATIVE_INFINITY;
   #over = false;
 
   constructor(carrier: Carrier, hello: Hello, events: SessionEvents) {
@@ -72,19 +86,17 @@ export class Session {
   send(frame: Frame): void {
     if (this.#over || this.#machine.closed !== null) return;
     this.#machine.send(frame, performance.now());
+    if (TALK.has(frame.type)) this.#talked = performance.now();
+    if (ANSWERED.has(frame.type)) this.#await();
     this.#pump();
   }
 
-  /** Asks for a sign of life; without one in PROBE_DEADLINE the session counts as lost. */
+  /** Asks for a sign of life; without one in ANSWER_DEADLINE the session counts as lost. */
   probe(): void {
     if (this.#over || !this.live) return;
-    const asked = performance.now();
-    this.#machine.ping(asked);
+    this.#machine.ping(performance.now());
+    this.#await();
     this.#pump();
-    clearTimeout(this.#watchdog);
-    this.#watchdog = setTimeout(() => {
-      if (this.#machine.lastReceived < asked) this.#giveUp("no answer in time");
-    }, PROBE_DEADLINE);
   }
 
   /** Ends the session on purpose; `ended` is not called. */
@@ -96,12 +108,32 @@ export class Session {
 
   #up(frame: Frame): void {
     if (this.#over) return;
+    if (TALK.has(frame.type)) this.#talked = performance.now();
     if (frame.type === "welcome") {
       clearTimeout(this.#watchdog);
       // The first ping measures the round trip; heartbeats keep it fresh.
       this.#machine.ping(performance.now());
     }
     this.#events.frame(frame);
+  }
+
+  /** Anything that is heard from now on is answer enough. Until the welcome its own deadline holds. */
+  #await(): void {
+    if (!this.live || this.#asked !== null) return;
+    const asked = performance.now();
+    this.#asked = asked;
+    clearTimeout(this.#watchdog);
+    this.#watchdog = setTimeout(() => {
+      this.#asked = null;
+      if (this.#machine.lastReceived < asked) this.#giveUp("no answer in time");
+      else this.#pump();
+    }, ANSWER_DEADLINE);
+  }
+
+  /** When a silence must be probed; null while nobody talks. */
+  #probeAt(now: number): number | null {
+    const lively = this.live && this.#asked === null && now - this.#talked < LIVELY;
+    return lively ? this.#machine.lastReceived + QUIET : null;
   }
 
   #giveUp(reason: string): void {
@@ -120,9 +152,21 @@ export class Session {
       this.#events.ended(closed);
       return;
     }
+    this.#arm(now);
+  }
+
+  #arm(now: number): void {
     clearTimeout(this.#timer);
-    const next = this.#machine.nextTimer();
-    if (next !== null) this.#timer = setTimeout(() => this.#pump(), Math.min(Math.max(next - now, 0), LONGEST_TIMER));
+    const machine = this.#machine.nextTimer() ?? Number.POSITIVE_INFINITY;
+    const probe = this.#probeAt(now) ?? Number.POSITIVE_INFINITY;
+    const wait = Math.min(Math.max(Math.min(machine, probe) - now, 0), LONGEST_TIMER);
+    this.#timer = setTimeout(() => (probe < machine ? this.#probeIfQuiet(probe) : this.#pump()), wait);
+  }
+
+  /** Not if something was heard meanwhile. */
+  #probeIfQuiet(at: number): void {
+    if (performance.now() >= at && this.#machine.lastReceived + QUIET <= at) this.probe();
+    else this.#pump();
   }
 
   #finish(): void {

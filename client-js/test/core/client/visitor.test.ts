@@ -297,6 +297,14 @@ describe("sign-in", () => {
     expect(server.hellos[1]?.token).toBe(server.hellos[0]?.token);
   });
 
+  test("kept addresses are not trusted after WebTransport failed", async () => {
+    const local = new MemoryStore();
+    server.webtransport = "refuse";
+    (await live(server.platform(local))).stop();
+    await live(server.platform(local));
+    expect(server.requests).toEqual(["POST /v1/visitor/session", "POST /v1/visitor/session"]);
+  });
+
   test("a token that is refused is renewed at once", async () => {
     const local = new MemoryStore();
     (await live(server.platform(local))).stop();

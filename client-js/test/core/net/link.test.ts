@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { VisitorChat } from "../../../src/core/client/visitor.ts";
 import { CAP } from "../../../src/core/net/backoff.ts";
-import { PROBE_DEADLINE } from "../../../src/core/net/session.ts";
+import { ANSWER_DEADLINE, LIVELY, QUIET } from "../../../src/core/net/session.ts";
 import { AGENT, FakeServer } from "../client/server.ts";
 
 let server: FakeServer;
@@ -130,7 +130,7 @@ describe("the network", () => {
     await live();
     server.blackhole = true;
     platform.signal({ what: "seen" });
-    await settle(PROBE_DEADLINE - 100);
+    await settle(ANSWER_DEADLINE - 100);
     expect(chat.link.phase).toBe("live");
     server.blackhole = false;
     await settle(1500);
@@ -144,6 +144,33 @@ describe("the network", () => {
     await settle(10_000);
     expect(server.hellos).toHaveLength(1);
     expect(chat.link).toMatchObject({ transport: "webtransport", rtt: expect.any(Number) });
+  });
+
+  test("a message into a network that swallows everything finds out in seconds", async () => {
+    await live();
+    server.blackhole = true;
+    chat.sendMessage(chat.current, "into the tunnel");
+    await settle(ANSWER_DEADLINE);
+    server.blackhole = false;
+    await settle(1000);
+    expect(server.texts(chat.current)).toEqual(["into the tunnel"]);
+  });
+
+  test("while people talk, silence is probed; later, only by the heartbeat", async () => {
+    await live();
+    chat.sendMessage(chat.current, "hi");
+    await settle(LIVELY - 1000);
+    const pings = (): number => server.peer.machine.counters.framesReceived;
+    const lively = pings();
+    expect(lively).toBeGreaterThanOrEqual(Math.floor((LIVELY - 1000) / QUIET));
+    await settle(LIVELY);
+    expect(pings() - lively).toBeLessThan(10);
+    chat.sendMessage(chat.current, "still there?");
+    await settle();
+    server.blackhole = true;
+    await settle(QUIET + ANSWER_DEADLINE + 100);
+    expect(chat.link.phase).toBe("reconnecting");
+    server.blackhole = false;
   });
 
   test("silence ends the session by itself", async () => {
