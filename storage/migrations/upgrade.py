@@ -13,6 +13,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from storage.sqlite.connect import FileLock, connect, translate
@@ -27,8 +28,10 @@ def upgrade_sqlite(path: Path) -> None:
     try:
         with engine.begin() as connection:
             _upgrade(connection)
-    except sqlite3.Error as error:
-        raise translate(error, path) from error
+    except DBAPIError as error:
+        if isinstance(error.orig, sqlite3.Error):
+            raise translate(error.orig, path) from error
+        raise
     finally:
         engine.dispose()
         lock.release()

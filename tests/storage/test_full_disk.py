@@ -138,3 +138,31 @@ def check_integrity(path: Path) -> None:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     finally:
         connection.close()
+
+
+async def test_opening_on_a_full_disk(small_disk: Path):
+    """There is no room for the index beside the log: SQLite calls that an I/O error."""
+    url, conversation = f"sqlite:///{small_disk}/shop.db", uuid4()
+    storage = open_storage(url)
+    [first] = await storage.log.append([draft(conversation)])
+    await storage.close()
+    take(small_disk / "ballast", 0)
+    with pytest.raises(StoreFull, match="make room"):
+        open_storage(url)
+    (small_disk / "ballast").unlink()
+    storage = open_storage(url)
+    assert await storage.log.read(conversation) == [fresh(first)]
+    await storage.close()
+
+
+async def test_making_a_store_on_a_full_disk(small_disk: Path):
+    """What was begun is undone, and the next start makes the store."""
+    url = f"sqlite:///{small_disk}/shop.db"
+    take(small_disk / "ballast", 40_000)
+    with pytest.raises(StoreFull, match="make room"):
+        open_storage(url)
+    (small_disk / "ballast").unlink()
+    storage = open_storage(url)
+    [result] = await storage.log.append([draft(uuid4())])
+    assert fresh(result).seq == 1
+    await storage.close()
