@@ -71,14 +71,15 @@ export function useUnreadMark(view: ConversationView, unread: number): number | 
 /** Marks as read what the person has before their eyes. Gives back what is to be told whether the end is in sight. */
 export function useReadMark(
   client: Pick<BaseClient, "markRead">,
-  id: string,
+  { id, timeline }: ConversationView,
   unread: number,
 ): (atEnd: boolean) => void {
   const [atEnd, setAtEnd] = useState(true);
   const seen = usePageSeen();
   useEffect(() => {
-    if (atEnd && seen && unread > 0) client.markRead(id);
-  }, [atEnd, seen, unread, id, client]);
+    // What is not loaded yet cannot be marked: the timeline is a reason to look again.
+    if (atEnd && seen && unread > 0 && timeline.length > 0) client.markRead(id);
+  }, [atEnd, seen, unread, id, timeline, client]);
   return setAtEnd;
 }
 

@@ -24,7 +24,7 @@ export function Greeting({ client, words, text }: GreetingProps): VNode {
           ))}
       </span>
       <p class="greeting-title">{text ?? words.greeting}</p>
-      <p class="greeting-hint">{words.greetingHint}</p>
+      {text === null && <p class="greeting-hint">{words.greetingHint}</p>}
     </div>
   );
 }

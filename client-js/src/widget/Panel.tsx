@@ -83,7 +83,7 @@ function Conversation(props: PanelProps & { readonly panel: RefObject<HTMLDivEle
   const view = client.conversation(id) ?? blank;
   const composer = useRef<ComposerHandle>(null);
   const unreadAfter = useUnreadMark(view, view.unread);
-  const setAtEnd = useReadMark(client, id, view.unread);
+  const setAtEnd = useReadMark(client, view, view.unread);
 
   // A touch screen's keyboard must not jump up before the person wants to write.
   // The conversation's id is a reason to do it again.

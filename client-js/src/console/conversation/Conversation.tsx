@@ -43,7 +43,7 @@ function Body(props: ConversationProps & { readonly view: ConversationView }): V
   const loading = view.timeline.length === 0 && summary.last !== null;
   const unread = Math.max(view.unread, summary.unread);
   const unreadAfter = useUnreadMark(view, unread);
-  const setAtEnd = useReadMark(client, id, unread);
+  const setAtEnd = useReadMark(client, view, unread);
   const nameOf = useEvent((person: string) => nameIn(person, client, summary));
   const describe = useEvent((happening: Happening) => tell(happening, client.me, nameOf));
   const older = useEvent(() => client.loadOlder(id));
