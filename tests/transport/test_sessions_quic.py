@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from tests.transport.support.stack_suite import StackSuite
 from transport.client import Trust, dial
 from transport.driver import Driver
 from transport.session import TransportKind
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @asynccontextmanager

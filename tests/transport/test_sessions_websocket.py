@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
+import pytest
+
 from tests.conformance.session_suite import Maker, until_closed
 from tests.transport.support.http2 import connect_http2
 from tests.transport.support.stack import Stack
@@ -16,6 +18,8 @@ from transport.driver import Driver
 from transport.errors import CloseCode
 from transport.session import SessionInfo, TransportKind
 from transport.wire.machine import Role
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @asynccontextmanager

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 
 import pytest
 
 from tests.conformance.session_suite import PATIENCE, Maker, Pair, SessionSuite
-from tests.transport.support.stack import ORIGIN, Stack, running
+from tests.transport.support.stack import ORIGIN, Stack
 from transport.client import DialRefused
 from transport.driver import Driver
 from transport.session import TransportKind
@@ -19,15 +18,11 @@ Dial = Callable[..., AbstractAsyncContextManager[Driver]]
 
 
 class StackSuite(SessionSuite):
-    """Subclass it, with the transport's kind and how to dial it."""
+    """Subclass it, with the transport's kind and how to dial it. The fixture `stack` is in
+    tests/transport/conftest.py."""
 
     kind: TransportKind
     dial: Dial
-
-    @pytest.fixture
-    async def stack(self, tmp_path: Path) -> AsyncIterator[Stack]:
-        async with running(tmp_path) as stack:
-            yield stack
 
     @pytest.fixture
     def pairs(self, stack: Stack) -> Maker:
