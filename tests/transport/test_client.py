@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -384,6 +385,48 @@ async def test_forbidden_origin_stops_it(stack: Stack, chat: Chat) -> None:
         with pytest.raises(ClientStopped) as caught:
             await one.ready()
     assert caught.value.code == CloseCode.FORBIDDEN
+
+
+async def test_webtransport_wins_where_udp_gets_through(stack: Stack, chat: Chat) -> None:
+    conversation = uuid4()
+    settings = Settings(url=stack.url, trust=stack.trust, head_start=5.0)
+    async with Client(settings, good) as one, asyncio.timeout(PATIENCE):
+        entries = one.entries()
+        for number in range(5):
+            await one.send(conversation, "message", {"text": str(number)})
+            one.cut()
+            await one.send(conversation, "message", {"text": f"{number} again"})
+        got = await texts(entries, 10)
+        assert got == [f"{n}{again}" for n in range(5) for again in ("", " again")]
+        assert one.transport is TransportKind.WEBTRANSPORT
+
+
+async def test_websocket_wins_where_udp_does_not(stack: Stack, chat: Chat) -> None:
+    """A relay in front of the server that has TCP only, with a hole where UDP should be."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hole:
+        tasks: set[asyncio.Task[None]] = set()
+
+        async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while data := await reader.read(65_536):
+                writer.write(data)
+            writer.close()
+
+        async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            there, back = await asyncio.open_connection("127.0.0.1", stack.port)
+            for pair in ((reader, back), (there, writer)):
+                tasks.add(asyncio.ensure_future(pump(*pair)))
+
+        server = await asyncio.start_server(relay, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        hole.bind(("127.0.0.1", port))
+        settings = Settings(
+            url=f"https://127.0.0.1:{port}/v1/live", trust=stack.trust, head_start=0.05
+        )
+        async with Client(settings, good) as one, asyncio.timeout(PATIENCE):
+            assert (await one.send(uuid4(), "message", {"text": "hello"})).seq == 1
+            assert one.transport is H1
+        server.close()
+        await asyncio.wait(tasks, timeout=5)
 
 
 class TestTrust:

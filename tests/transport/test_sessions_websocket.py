@@ -9,10 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.conformance.session_suite import Maker, until_closed
 from tests.transport.support.http2 import connect_http2
 from tests.transport.support.stack import Stack
-from tests.transport.support.stack_suite import StackSuite
+from tests.transport.support.stack_suite import WebSocketSuite
 from transport.client import Trust, dial
 from transport.driver import Driver
 from transport.errors import CloseCode
@@ -41,21 +40,6 @@ async def dial_http2(url: str, *, trust: Trust, origin: str | None = None) -> As
 async def dial_http1(url: str, *, trust: Trust, origin: str | None = None) -> AsyncIterator[Driver]:
     async with dial(url, TransportKind.WEBSOCKET_H1, trust=trust, origin=origin) as session:
         yield session
-
-
-class WebSocketSuite(StackSuite):
-    """Both versions of HTTP on TCP."""
-
-    async def test_text_message(self, pairs: Maker) -> None:
-        async with pairs() as pair:
-            await self.send_text(pair.client)
-            _, closed = await until_closed(pair.server)
-            assert (closed.code, closed.remote) == (CloseCode.PROTOCOL_ERROR, False)
-            _, closed = await until_closed(pair.client)
-            assert (closed.code, closed.remote) == (CloseCode.PROTOCOL_ERROR, True)
-
-    async def send_text(self, session: Driver) -> None:
-        raise NotImplementedError
 
 
 class TestHttp1(WebSocketSuite):

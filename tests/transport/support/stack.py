@@ -21,11 +21,13 @@ ORIGIN = "https://shop.example"
 class Stack:
     """A running server: where it is, whom to trust, and the sessions that came in."""
 
-    def __init__(self, port: int, plain_port: int, trust: Trust) -> None:
+    def __init__(self, port: int, plain_port: int, trust: Trust, folder: Path) -> None:
         self.url = f"https://127.0.0.1:{port}/v1/live"
         self.plain_url = f"http://127.0.0.1:{plain_port}/v1/live"
         self.port = port
         self.trust = trust
+        self.folder = folder
+        """Where the certificates are."""
         self.sessions: asyncio.Queue[Session] = asyncio.Queue()
 
     async def serve(self, session: Session) -> None:
@@ -51,5 +53,5 @@ async def running(folder: Path) -> AsyncIterator[Stack]:
     async with serving(app, config) as listening:
         assert listening.loopback_port is not None
         trust = Trust(certificate_hashes=tuple(certificates.hashes()))
-        stack = Stack(listening.port, listening.loopback_port, trust)
+        stack = Stack(listening.port, listening.loopback_port, trust, folder)
         yield stack

@@ -8,10 +8,17 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
-from tests.conformance.session_suite import PATIENCE, Maker, Pair, SessionSuite
+from tests.conformance.session_suite import (
+    PATIENCE,
+    Maker,
+    Pair,
+    SessionSuite,
+    until_closed,
+)
 from tests.transport.support.stack import ORIGIN, Stack
 from transport.client import DialRefused
 from transport.driver import Driver
+from transport.errors import CloseCode
 from transport.session import TransportKind
 
 Dial = Callable[..., AbstractAsyncContextManager[Driver]]
@@ -58,3 +65,18 @@ class StackSuite(SessionSuite):
                 pass
         assert caught.value.status == 404
         assert stack.sessions.empty()
+
+
+class WebSocketSuite(StackSuite):
+    """For what is messages, whatever HTTP is below."""
+
+    async def test_text_message(self, pairs: Maker) -> None:
+        async with pairs() as pair:
+            await self.send_text(pair.client)
+            _, closed = await until_closed(pair.server)
+            assert (closed.code, closed.remote) == (CloseCode.PROTOCOL_ERROR, False)
+            _, closed = await until_closed(pair.client)
+            assert (closed.code, closed.remote) == (CloseCode.PROTOCOL_ERROR, True)
+
+    async def send_text(self, session: Driver) -> None:
+        raise NotImplementedError
