@@ -1,9 +1,9 @@
 """The TCP side: Hypercorn's HTTP/1.1 and HTTP/2 on our sockets, TLS 1.3 only, and plain loopback.
 
-What holds always: over `max_connections` a new connection is closed at once, before TLS; what goes
+What holds always: over `max_connections` a new connection is closed after its handshake; what goes
 wrong on one connection ends that connection only, and a client that fails the handshake (TLS 1.2,
-say) is no error of ours and is only counted; when the server closes, connections get `grace`
-seconds to finish and are then cut; WebSockets are not compressed.
+say) is no error of ours; when the server closes, connections get `grace` seconds to finish and are
+then cut; WebSockets are not compressed.
 May import: hyper, asgi.
 """
 
@@ -208,7 +208,18 @@ class _Http1(H11Protocol):
 
 
 class _Http2(H2Protocol):
-    """Without compressed WebSockets."""
+    """Without compressed WebSockets, and with patience for bodies that nobody wanted."""
+
+    async def _handle_events(self, events: list[h2.events.Event]) -> None:
+        for event in events:
+            if isinstance(event, h2.events.DataReceived) and event.stream_id not in self.streams:
+                # Answered before its body came: not worth the connection and its other streams.
+                self.connection.acknowledge_received_data(
+                    event.flow_controlled_length, event.stream_id
+                )
+            else:
+                await super()._handle_events([event])
+        await self._flush()
 
     async def _create_stream(self, request: h2.events.RequestReceived) -> None:
         request.headers = [(n, v) for n, v in request.headers if n != EXTENSIONS]

@@ -83,9 +83,7 @@ async def served(app: App, folder: Path, **settings: Any) -> AsyncIterator[Liste
     """The real server on free ports of 127.0.0.1."""
     config = ServeConfig(
         certificates=Certificates.development(folder),
-        host="127.0.0.1",
-        port=0,
-        **{"grace": 0.2, **settings},
+        **{"host": "127.0.0.1", "port": 0, "grace": 0.2, **settings},
     )
     async with serving(app, config) as listening:
         yield listening
