@@ -24,10 +24,8 @@ SHOP = "demo"
 EMAIL = "demo@tradewind.example"
 PASSWORD_FILE = "demo-password"
 """In the data folder."""
-LOOK = {
-    "color": "#0f766e",
-    "greeting": "Hello! Questions about sizes, shipping or an order? We are here.",
-}
+LOOK = {"color": "#1f4d3d"}
+"""The pine of the demo shop's pages. No greeting: the widget's own speaks every language."""
 
 
 class Login(Struct, frozen=True):
@@ -46,7 +44,7 @@ async def seed(directory: Directory, passwords: Passwords, settings: Settings, n
     shop = await directory.get_shop(SHOP)
     if shop is None:
         look = msgspec.json.encode(LOOK).decode()
-        shop = Shop(SHOP, "Harbour & Sons", origins, settings=look, created_at=now)
+        shop = Shop(SHOP, "Harbour & Pine", origins, settings=look, created_at=now)
     await directory.put_shop(replace(shop, origins=tuple(dict.fromkeys((*shop.origins, *origins)))))
     agent = await directory.find_agent(EMAIL)
     if agent is None:
