@@ -29,7 +29,7 @@ export function SignIn({ client, server }: SignInProps): VNode {
     try {
       await client.signIn(email.trim(), password);
     } catch (error) {
-      setProblem(error instanceof Error ? error.message : "Signing in failed. Please try again.");
+      setProblem(error instanceof Error ? sentence(error.message) : "Signing in failed. Please try again.");
       setBusy(false);
     }
   };
@@ -93,6 +93,9 @@ export function SignIn({ client, server }: SignInProps): VNode {
     </main>
   );
 }
+
+/** Servers speak in fragments: "the password is wrong" becomes a sentence. */
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.?$/, ".")}`;
 
 function useDemoLogin(server: string): DemoLogin | null {
   const [demo, setDemo] = useState<DemoLogin | null>(null);

@@ -1,5 +1,6 @@
 /** The commands of the palette, from what is open and loaded. */
 import type { AgentClient, Summary } from "../core/api.ts";
+import { visitorName } from "../ui/people.ts";
 import { meFirst } from "./conversation/AssignMenu.tsx";
 import { FILTER_NAMES, FILTERS } from "./inbox/filter.ts";
 import type { Command } from "./overlay/Palette.tsx";
@@ -75,8 +76,8 @@ function conversations({ client }: Source): Command[] {
   return client.inbox.map((summary) => ({
     id: `conversation-${summary.id}`,
     group: "Conversations",
-    name: summary.visitor.name,
-    hint: summary.visitor.email ?? summary.last?.text ?? "",
+    name: visitorName(summary.visitor),
+    hint: summary.last?.text ?? "",
     run: () => goTo(summary.id),
   }));
 }

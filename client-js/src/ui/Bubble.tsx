@@ -57,7 +57,10 @@ function Meta({ message, speech }: { readonly message: Message; readonly speech:
     <div class="tw-meta">
       {message.edited && !message.deleted && <span>{speech.words.edited}</span>}
       <time dateTime={new Date(message.at).toISOString()}>{clock(message.at, speech.locale)}</time>
-      {message.mine && <Ticks state={message.state} words={speech.words} />}
+      {/* Nobody waits for a note: it has no ticks once it is kept. */}
+      {message.mine && (message.kind === "message" || message.state === "sending") && (
+        <Ticks state={message.state} words={speech.words} />
+      )}
     </div>
   );
 }

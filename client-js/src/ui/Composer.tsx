@@ -89,7 +89,8 @@ export function Composer(props: ComposerProps): VNode {
         ref={input}
         class="tw-input"
         rows={1}
-        dir="auto"
+        // An empty box is written in the page's direction, or its placeholder would stand on the wrong side.
+        dir={text === "" ? undefined : "auto"}
         value={text}
         placeholder={props.placeholder}
         aria-label={props.placeholder}

@@ -83,7 +83,7 @@ export function useReadMark(
   return setAtEnd;
 }
 
-/** A function that stays the same object and always runs the newest version. */
+/** A handler that stays the same object and always runs the newest version. Not to be called while drawing. */
 export function useEvent<A extends unknown[], R>(handler: (...args: A) => R): (...args: A) => R {
   const newest = useRef(handler);
   useLayoutEffect(() => {

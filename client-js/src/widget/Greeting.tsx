@@ -23,7 +23,9 @@ export function Greeting({ client, words, text }: GreetingProps): VNode {
             <Avatar key={agent.id} id={agent.id} name={agent.name} presence={client.presenceOf(agent.id).state} />
           ))}
       </span>
-      <p class="greeting-title">{text ?? words.greeting}</p>
+      <p class="greeting-title" dir="auto">
+        {text ?? words.greeting}
+      </p>
       {text === null && <p class="greeting-hint">{words.greetingHint}</p>}
     </div>
   );

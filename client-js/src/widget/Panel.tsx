@@ -92,7 +92,7 @@ function Conversation(props: PanelProps & { readonly panel: RefObject<HTMLDivEle
     else composer.current?.focus();
   }, [id, small, panel]);
 
-  const describe = useEvent((happening: Happening) => tell(happening, client, speech, nameOf));
+  const describe = (happening: Happening): string | null => tell(happening, client, speech, nameOf);
   const older = useEvent(() => client.loadOlder(id));
   const retry = useEvent((clientId: string) => client.retry(id, clientId));
   const discard = useEvent((clientId: string) => client.discard(id, clientId));

@@ -2,7 +2,7 @@
 import type { VNode } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Message, VisitorClient } from "../core/api.ts";
-import { useClient, useEvent, usePageSeen, useTheme } from "../ui/hooks.ts";
+import { useClient, usePageSeen, useTheme } from "../ui/hooks.ts";
 import type { Speech } from "../ui/i18n/index.ts";
 import { Launcher } from "./Launcher.tsx";
 import { accents, keepSettings, keptSettings, toLook } from "./look.ts";
@@ -31,7 +31,7 @@ export function Widget({ client, server, shop, speech, open, onOpen }: WidgetPro
   const theme = useTheme(look.theme);
   const veiled = useVeil(settings !== undefined || kept !== null);
   const launcher = useRef<HTMLButtonElement>(null);
-  const nameOf = useEvent((id: string) => client.people.get(id)?.name ?? speech.words.team);
+  const nameOf = (id: string): string => client.people.get(id)?.name ?? speech.words.team;
   const [incoming, dismiss] = useIncoming(client);
 
   useEffect(() => {

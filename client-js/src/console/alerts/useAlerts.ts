@@ -2,6 +2,7 @@
 import { useEffect } from "preact/hooks";
 import type { AgentClient, Message } from "../../core/api.ts";
 import { useEvent, usePageSeen } from "../../ui/hooks.ts";
+import { visitorName } from "../../ui/people.ts";
 import icon from "../icon.svg?url";
 import unreadIcon from "../icon-unread.svg?url";
 import type { Preferences } from "../preferences.ts";
@@ -34,7 +35,8 @@ export function useAlerts({ client, preferences, openId, onOpen }: Alerts): void
 
 function notify(client: AgentClient, conversation: string, message: Message, onOpen: (id: string) => void): void {
   if (!("Notification" in window) || Notification.permission !== "granted") return;
-  const name = client.inbox.find(({ id }) => id === conversation)?.visitor.name ?? "A visitor";
+  const visitor = client.inbox.find(({ id }) => id === conversation)?.visitor;
+  const name = visitor === undefined ? "A visitor" : visitorName(visitor);
   const notification = new Notification(name, { body: message.text, tag: conversation });
   notification.onclick = () => {
     window.focus();

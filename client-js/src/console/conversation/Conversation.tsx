@@ -4,6 +4,7 @@ import { useMemo } from "preact/hooks";
 import type { AgentClient, ConversationView, Happening, Message, Summary } from "../../core/api.ts";
 import type { ComposerHandle } from "../../ui/Composer.tsx";
 import { useEvent, useReadMark, useUnreadMark } from "../../ui/hooks.ts";
+import { visitorName } from "../../ui/people.ts";
 import { Timeline } from "../../ui/Timeline.tsx";
 import { SPEECH } from "../speech.ts";
 import { Header } from "./Header.tsx";
@@ -44,8 +45,8 @@ function Body(props: ConversationProps & { readonly view: ConversationView }): V
   const unread = Math.max(view.unread, summary.unread);
   const unreadAfter = useUnreadMark(view, unread);
   const setAtEnd = useReadMark(client, view, unread);
-  const nameOf = useEvent((person: string) => nameIn(person, client, summary));
-  const describe = useEvent((happening: Happening) => tell(happening, client.me, nameOf));
+  const nameOf = (person: string): string => nameIn(person, client, summary);
+  const describe = (happening: Happening): string => tell(happening, client.me, nameOf);
   const older = useEvent(() => client.loadOlder(id));
   const retry = useEvent((clientId: string) => client.retry(id, clientId));
   const discard = useEvent((clientId: string) => client.discard(id, clientId));
@@ -81,7 +82,7 @@ function Body(props: ConversationProps & { readonly view: ConversationView }): V
       <ReplyBox
         client={client}
         view={view}
-        visitorName={summary.visitor.name}
+        visitorName={visitorName(summary.visitor)}
         mode={props.mode}
         editing={props.editing}
         handle={props.handle}
@@ -93,7 +94,7 @@ function Body(props: ConversationProps & { readonly view: ConversationView }): V
 }
 
 function nameIn(person: string, client: AgentClient, summary: Summary): string {
-  if (person === summary.visitor.id) return summary.visitor.name;
+  if (person === summary.visitor.id) return visitorName(summary.visitor);
   return client.people.get(person)?.name ?? (person.startsWith("a:") ? "A former agent" : "Tradewind");
 }
 

@@ -3,6 +3,7 @@ import type { VNode } from "preact";
 import type { AgentClient, Summary } from "../../core/api.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { BackIcon, CheckCircleIcon, PanelIcon, ReopenIcon } from "../../ui/icons.tsx";
+import { visitorName } from "../../ui/people.ts";
 import { AssignMenu } from "./AssignMenu.tsx";
 import { TransportChip } from "./TransportChip.tsx";
 
@@ -20,15 +21,16 @@ interface HeaderProps {
 export function Header(props: HeaderProps): VNode {
   const { summary } = props;
   const open = summary.status === "open";
+  const name = visitorName(summary.visitor);
   return (
     <header class="bar conversation-bar">
       <button type="button" class="icon-button only-narrow" aria-label="Back to the inbox" onClick={props.onBack}>
         <BackIcon size={22} />
       </button>
-      <Avatar id={summary.visitor.id} name={summary.visitor.name} presence={summary.presence.state} />
+      <Avatar id={summary.visitor.id} name={name} presence={summary.presence.state} />
       <div class="conversation-who">
         <h2 data-testid="conversation-name">
-          <bdi>{summary.visitor.name}</bdi>
+          <bdi>{name}</bdi>
         </h2>
         <p>
           <span class="conversation-state">{summary.presence.state === "online" ? "Online" : "Not here now"}</span>

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import type { AgentClient, Summary } from "../../core/api.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { BackIcon, CopyIcon, StarIcon, TickIcon } from "../../ui/icons.tsx";
+import { visitorName } from "../../ui/people.ts";
 import { fullTime } from "../../ui/time.ts";
 import { TransportChip } from "../conversation/TransportChip.tsx";
 import { LOCALE } from "../speech.ts";
@@ -30,9 +31,9 @@ export function Details({ client, summary, onClose }: DetailsProps): VNode {
       </header>
       <div class="details-body">
         <div class="details-who">
-          <Avatar id={visitor.id} name={visitor.name} size="large" presence={presence.state} />
-          <h3 dir="auto">{visitor.name}</h3>
-          {visitor.email !== undefined && <Copyable text={visitor.email} />}
+          <Avatar id={visitor.id} name={visitorName(visitor)} size="large" presence={presence.state} />
+          <h3 dir="auto">{visitorName(visitor)}</h3>
+          {visitor.email && <Copyable text={visitor.email} />}
         </div>
         <Section title="Connection">
           <TransportChip presence={presence} />

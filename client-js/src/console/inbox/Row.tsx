@@ -5,6 +5,7 @@ import type { PersonId, Summary } from "../../core/api.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { NoteIcon, StarIcon } from "../../ui/icons.tsx";
 import { memo } from "../../ui/memo.ts";
+import { visitorName } from "../../ui/people.ts";
 import { shortTime } from "../../ui/time.ts";
 import { LOCALE } from "../speech.ts";
 
@@ -40,11 +41,11 @@ function RowBody({ summary, me, assignee, open, cursor, now, onOpen }: RowProps)
       data-testid="inbox-row"
       data-conversation={id}
     >
-      <Avatar id={visitor.id} name={visitor.name} presence={presence.state} />
+      <Avatar id={visitor.id} name={visitorName(visitor)} presence={presence.state} />
       <span class="inbox-text">
         <span class="inbox-top">
           <span class="inbox-name">
-            <bdi>{visitor.name}</bdi>
+            <bdi>{visitorName(visitor)}</bdi>
           </span>
           <span class="inbox-time">{shortTime(summary.updatedAt, now, LOCALE)}</span>
         </span>

@@ -1,5 +1,6 @@
-/** Which rows of the inbox an agent sees. Pure; imports types only. */
+/** Which rows of the inbox an agent sees. Pure. */
 import type { PersonId, Summary } from "../../core/api.ts";
+import { visitorName } from "../../ui/people.ts";
 
 export const FILTERS = ["mine", "unassigned", "open", "closed"] as const;
 export type Filter = (typeof FILTERS)[number];
@@ -21,7 +22,9 @@ export function inFilter(summary: Summary, filter: Filter, me: PersonId | null):
 /** Every word of the query must stand somewhere in the row. */
 export function matches(summary: Summary, query: string): boolean {
   const { visitor, last } = summary;
-  const text = [visitor.name, visitor.email, visitor.page, visitor.language, last?.text].join("\n").toLocaleLowerCase();
+  const text = [visitorName(visitor), visitor.email, visitor.page, visitor.language, last?.text]
+    .join("\n")
+    .toLocaleLowerCase();
   return words(query).every((word) => text.includes(word));
 }
 
