@@ -81,6 +81,7 @@ class Parts(Struct, frozen=True):
 
     settings: Settings
     door: Door
+    quart: Quart
     gateway: Gateway
     addresses: Addresses
     certificates: Certificates
@@ -133,6 +134,7 @@ async def building(settings: Settings, storage: Storage | None = None) -> AsyncI
         yield Parts(
             settings,
             Door(quart, gateway, addresses, people.shops),
+            quart,
             gateway,
             addresses,
             presented,

@@ -74,6 +74,8 @@ async def _http(error: HTTPException) -> Answer | Response:
     if error.code is None or error.code < 400:
         response = error.get_response()
         return Response(b"", response.status_code, response.headers)
+    if error.code == 400:
+        return _body(Code.INVALID, "the request's body is not what it should be: JSON"), 400, {}
     code = error.name.lower().replace(" ", "_")
     headers = {k: v for k, v in error.get_headers() if k.lower() == "allow"}
     return _body(code, error.description or error.name), error.code, headers

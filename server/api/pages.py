@@ -55,10 +55,10 @@ class Pages:
 
     def find(self, name: str) -> File | None:
         """The file, or None when there is none of this name in the folder."""
-        path = (self._folder / name).resolve()
-        if not path.is_relative_to(self._folder) or any(p.startswith(".") for p in path.parts[-1:]):
-            return None
         try:
+            path = (self._folder / name).resolve()
+            if not path.is_relative_to(self._folder) or path.name.startswith("."):
+                return None
             stat = path.stat()
             stamp = (stat.st_mtime_ns, stat.st_size)
             file = self._files.get(path)
@@ -66,7 +66,7 @@ class Pages:
                 file = _read(path, stamp)
                 if len(self._files) < MAX_FILES:
                     self._files[path] = file
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a null byte in the name.
             return None
         return file
 

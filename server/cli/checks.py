@@ -75,13 +75,16 @@ def try_out(
 
 
 def _show(rows: list[smoke.Row]) -> None:
-    table = Table("transport", "", title="milliseconds")
-    for name in ("connect", "send → accepted", "send → delivered", "resume after a cut"):
+    table = Table(caption="milliseconds; accepted and delivered count from the send")
+    table.add_column("transport", no_wrap=True)
+    table.add_column("")
+    for name in ("connect", "accepted", "delivered", "resumed"):
         table.add_column(name, justify="right")
-    table.add_column("what went wrong")
+    if any(row.error for row in rows):
+        table.add_column("what went wrong")
     for row in rows:
         times = (row.connect, row.accepted, row.delivered, row.resumed)
         mark = "[green]ok[/]" if row.error is None else "[red]fail[/]"
-        shown = ("–" if ms is None else f"{ms:.1f}" for ms in times)
-        table.add_row(row.transport, mark, *shown, row.error or "")
+        shown = ["–" if ms is None else f"{ms:.1f}" for ms in times]
+        table.add_row(row.transport, mark, *shown, *([row.error] if row.error else []))
     out.print(table)
