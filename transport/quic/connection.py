@@ -19,6 +19,7 @@ aioquic fails loudly. May import: nothing of Tradewind.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from aioquic.buffer import encode_uint_var, size_uint_var
@@ -102,6 +103,9 @@ PRIVATE: dict[str, tuple[str, ...]] = {
     "h3": ("_get_local_settings", "_local_control_stream_id", "_stream"),
     "tls": ("_peer_certificate",),
 }
+
+# What a peer does wrong is counted, not printed: it could print as much as it liked.
+logging.getLogger("quic").setLevel(logging.ERROR)
 
 _PACKET_OVERHEAD = 1 + 2 + 16
 """Short header without its connection ID: first byte, packet number, AEAD tag."""
@@ -225,7 +229,8 @@ class Connection(QuicConnection):
 
     def hold(self, stream_id: int, size: int) -> None:
         """Withhold credit for bytes of a stream that wait for the application."""
-        self._held[stream_id] = self._held.get(stream_id, 0) + size
+        if size:
+            self._held[stream_id] = self._held.get(stream_id, 0) + size
 
     def release(self, stream_id: int, size: int) -> bool:
         """The application took them. Says whether the peer should be told of new credit now."""
@@ -236,6 +241,10 @@ class Connection(QuicConnection):
             self._held.pop(stream_id, None)
         stream = self._streams.get(stream_id)
         return stream is not None and self._credit_due(stream) is not None
+
+    def release_all(self, stream_id: int) -> None:
+        """Nothing of this stream waits any more, whatever was held."""
+        self._held.pop(stream_id, None)
 
     def datagram_room(self, stream_id: int) -> int:
         """Most payload bytes of an HTTP datagram of this request now; 0 when there are none."""

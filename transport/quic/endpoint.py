@@ -5,7 +5,7 @@ when it is an Initial of at least 1,200 bytes that decrypts, or is counted and f
 connection does wrong hurts that connection only; a connection that ends takes its own IDs out of
 the table and looks at no other's; over `max_connections`, or MAX_HANDSHAKES unfinished ones, new
 Initials are ignored, so that the client tries again or takes TCP.
-May import: connection, peer, packet, h3, tls, asgi.
+May import: connection, peer, packet, h3, hyper, tls, asgi.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import structlog
 from aioquic.quic.events import ProtocolNegotiated, QuicEvent
 
 from transport.asgi import App
+from transport.hyper import hypercorn_config
 from transport.quic import packet
 from transport.quic.connection import ALPN, H3_NO_ERROR, Connection, configuration
 from transport.quic.h3 import Http3Server
@@ -69,6 +70,7 @@ class Endpoint(asyncio.DatagramProtocol):
         self._state = state
         self._max_connections = max_connections
         self._configuration = configuration(is_client=False)
+        self._config = hypercorn_config(None)
         self._peers: dict[bytes, Peer] = {}
         self._all: set[Peer] = set()
         self._handshaking: set[Peer] = set()
@@ -140,13 +142,13 @@ class Endpoint(asyncio.DatagramProtocol):
     def retired(self, peer: Peer, connection_id: bytes) -> None:
         """It will not be called by this ID any more."""
         peer.connection_ids.discard(connection_id)
-        self._peers.pop(connection_id, None)
+        if self._peers.get(connection_id) is peer:
+            del self._peers[connection_id]
 
     def gone(self, peer: Peer) -> None:
         """Nothing is left of the connection."""
-        for connection_id in peer.connection_ids:
-            self._peers.pop(connection_id, None)
-        peer.connection_ids.clear()
+        for connection_id in list(peer.connection_ids):
+            self.retired(peer, connection_id)
         self._all.discard(peer)
         self._handshaking.discard(peer)
         self._servers.pop(peer, None)
@@ -209,6 +211,7 @@ class Endpoint(asyncio.DatagramProtocol):
             self._app,
             peer,
             self.spawn,
+            self._config,
             self._state,
             client=normalise(address),
             server=self._server_address,

@@ -241,7 +241,6 @@ class Exchange:
         if self._closed:
             return
         self._closed = True
-        self._server.quic.release(self._stream_id, len(self._unread))
         self._unread.clear()
         self._server.finished(self._stream_id)
         self._wake.set()

@@ -22,9 +22,9 @@ from aioquic.h3.events import (
 )
 from aioquic.quic.connection import stream_is_unidirectional
 from aioquic.quic.events import QuicEvent, StopSendingReceived, StreamReset
+from hypercorn.config import Config
 
 from transport.asgi import App
-from transport.hyper import hypercorn_config
 from transport.quic.connection import (
     H3_EXCESSIVE_LOAD,
     H3_MESSAGE_ERROR,
@@ -69,6 +69,7 @@ class Http3Server:
         app: App,
         peer: Peer,
         spawn: Spawn,
+        config: Config,
         state: dict[str, Any],
         *,
         client: tuple[str, int],
@@ -81,7 +82,7 @@ class Http3Server:
         self.state = state
         self.client = client
         self.server = server
-        self.config = hypercorn_config(None)
+        self.config = config
         self.running = 0
         self._spawn = spawn
         self._carriers: dict[int, Carrier] = {}
@@ -162,6 +163,7 @@ class Http3Server:
         """The carrier is done with its stream; what still comes on it is thrown away."""
         self._carriers.pop(stream_id, None)
         self._sessions.pop(stream_id, None)
+        self.quic.release_all(stream_id)
 
     # Inside
 

@@ -322,7 +322,7 @@ class WebTransport:
         self._wake.set()
         if self.stream_id is not None:
             self._quic.stop(self.stream_id, capsules.SESSION_GONE)
-            self._quic.release(self.stream_id, sum(len(e.data) for e in self._events))
+            self._quic.release_all(self.stream_id)
             self._connect.owner.forget(self.stream_id)
         self._connect.owner.forget(self._connect.id)
         self._connect.owner.flush()

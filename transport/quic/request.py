@@ -45,4 +45,13 @@ def read_head(headers: Headers) -> Head:
     pathless = (method == "CONNECT" and protocol is None) or (method, path) == ("OPTIONS", b"*")
     if not pathless and not path.startswith(b"/"):
         raise MalformedRequest("no path")
-    return Head(method, path, protocol, filter_pseudo_headers(headers))
+    return Head(method, path, protocol, _join_cookies(filter_pseudo_headers(headers)))
+
+
+def _join_cookies(headers: Headers) -> Headers:
+    """A client may split its cookies to compress them better (RFC 9114 section 4.2.1)."""
+    cookies = [value for name, value in headers if name == b"cookie"]
+    if len(cookies) < 2:
+        return headers
+    others = [(name, value) for name, value in headers if name != b"cookie"]
+    return [*others, (b"cookie", b"; ".join(cookies))]

@@ -277,7 +277,7 @@ class WebTransportSession:
         self._wake.set()
         self._server.finished(self._id)
         if self.stream is not None:
-            self._server.quic.release(self.stream, MAX_BYTES)
+            self._server.quic.release_all(self.stream)
         self._server.flush()
         task = self._task
         if task is not None and not task.done():
