@@ -1,13 +1,28 @@
-"""One running server for all tests of a module, where they share its loop too."""
+"""For the tests of sessions: the loops they run on, and one running server for each module."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
 import pytest_asyncio
+import uvloop
 
 from tests.transport.support.stack import Stack, running
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory]:
+    """Servers run on uvloop, which keeps time and timers differently; the pair in memory is tried
+    on both."""
+    loops: dict[str, LoopFactory] = {}
+    if not item.path.name.startswith("test_sessions") or "memory" in item.path.name:
+        loops["asyncio"] = asyncio.new_event_loop
+    if item.path.name.startswith("test_sessions"):
+        loops["uvloop"] = uvloop.new_event_loop
+    return loops
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
