@@ -18,7 +18,7 @@ import type {
   Shop,
   Uuid,
 } from "../api.ts";
-import type { Connect } from "../net/carrier.ts";
+import type { Carrier, Connect } from "../net/carrier.ts";
 import { Failures } from "../net/failures.ts";
 import { type Access, Link, type Why } from "../net/link.ts";
 import { race } from "../net/race.ts";
@@ -259,7 +259,7 @@ export abstract class Chat implements BaseClient {
     return new Link({
       access: (why) => this.access(why),
       hello: (token) => this.#hello(token),
-      carry: (connect, signal) => this.#carry(connect, signal),
+      carry: (connect, signal, late) => this.#carry(connect, signal, late),
       random: platform.random,
       online: () => platform.online(),
       events: {
@@ -276,7 +276,11 @@ export abstract class Chat implements BaseClient {
     });
   }
 
-  #carry({ webtransport, websocket, head_start }: Connect, signal: AbortSignal): ReturnType<typeof race> {
+  #carry(
+    { webtransport, websocket, head_start }: Connect,
+    signal: AbortSignal,
+    late: (carrier: Carrier) => void,
+  ): Promise<Carrier> {
     const first = webtransport === null ? null : this.platform.webtransport(webtransport);
     const headStart = this.#failures.recent ? 0 : head_start;
     const verdict = {
@@ -286,7 +290,7 @@ export abstract class Chat implements BaseClient {
         this.addressFailed();
       },
     };
-    return race({ first, second: this.platform.websocket(websocket.url), headStart, verdict }, signal);
+    return race({ first, second: this.platform.websocket(websocket.url), headStart, verdict, late }, signal);
   }
 
   #hello(token: string): Hello {

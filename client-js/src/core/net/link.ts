@@ -3,7 +3,7 @@
  *
  *     access → race → hello → welcome → live ──drain──▶ the next session first, then this one is closed
  *        ▲                                │
- *        └──── back-off, by close code ◀──┘
+ *        └──── back-off, by close code ◀──┘        (likewise when WebTransport comes late, after WebSocket won)
  *
  * What holds always: at most one session is live, but for the moment of a move, when the old one still
  * delivers; commands go to the live session, or to the one that is joining when none is live. Whatever
@@ -40,7 +40,8 @@ export interface Access {
 export interface LinkOptions {
   access(why: Why): Promise<Access>;
   hello(token: string): Hello;
-  carry(connect: Connect, signal: AbortSignal): Promise<Carrier>;
+  /** Runs the race; a better carrier that comes too late is offered to `late`. */
+  carry(connect: Connect, signal: AbortSignal, late: (carrier: Carrier) => void): Promise<Carrier>;
   random(): number;
   online(): boolean;
   readonly events: LinkEvents;
@@ -60,6 +61,7 @@ export interface LinkEvents {
 /** A session that was welcomed, and what becomes of it. */
 interface Line {
   readonly session: Session;
+  readonly token: string;
   readonly since: number;
   readonly ended: Promise<Closed>;
   readonly drained: Promise<number>;
@@ -84,6 +86,9 @@ export class Link {
   #live: Line | null = null;
   /** Said hello, not welcomed yet. */
   #joining: Session | null = null;
+  /** Connected after it had lost the race: the session moves there. */
+  #spare: Carrier | null = null;
+  #offered: () => void = () => undefined;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -111,6 +116,7 @@ export class Link {
     this.#pause.abort();
     for (const session of [this.#joining, this.#live?.session]) session?.close(CloseCode.NORMAL, "left on purpose");
     this.#joining = this.#current = this.#live = null;
+    this.#dropSpare();
     this.#set(state);
   }
 
@@ -145,6 +151,7 @@ export class Link {
       const lived = this.#live === null ? 0 : performance.now() - this.#live.since;
       this.#current = null;
       this.#live = null;
+      this.#dropSpare();
       this.#options.events.lost();
       if (closed === null) return;
       const next = advice(closed.code);
@@ -174,17 +181,45 @@ export class Link {
     }
   }
 
-  /** Waits until the line ends (null) or, when it drains, for the line that follows it. */
+  /** Waits until the line ends (null), or for the line that follows it: after a drain, or on a better carrier. */
   async #next(line: Line, signal: AbortSignal): Promise<Line | null> {
-    const deadline = await Promise.race([line.drained, line.ended.then(() => null)]);
-    if (deadline === null) return null;
+    const what = await Promise.race([line.drained, line.ended.then(() => null), this.#better()]);
+    if (what === null) return null;
+    // Failing that, this line lives until the server ends it, and the ordinary way back follows.
+    if (what === "better") return this.#improve(line).catch(() => null);
     const wait = limited(null, signal);
     void line.ended.then(() => wait.cut());
-    await sleep(this.#options.random() * deadline * DRAIN_SPREAD, wait.signal);
+    await sleep(this.#options.random() * what * DRAIN_SPREAD, wait.signal);
     const over = wait.signal.aborted;
     wait.done();
-    // Failing that, this line lives until the server ends it, and the ordinary way back follows.
     return over ? null : this.#establish("again", signal, false).catch(() => null);
+  }
+
+  #better(): Promise<"better"> {
+    return new Promise((resolve) => {
+      this.#offered = () => resolve("better");
+      if (this.#spare !== null) this.#offered();
+    });
+  }
+
+  async #improve({ token }: Line): Promise<Line> {
+    const carrier = this.#spare;
+    this.#spare = null;
+    if (carrier === null) throw new Error("the better carrier is gone");
+    return new Promise((resolve, reject) => this.#join(carrier, { token, carrying: false }, resolve, reject));
+  }
+
+  #offer(carrier: Carrier, signal: AbortSignal): void {
+    this.#dropSpare();
+    this.#spare = carrier;
+    // Whoever has nothing to move does not need it.
+    if (signal.aborted || this.#current === null) this.#dropSpare();
+    else this.#offered();
+  }
+
+  #dropSpare(): void {
+    this.#spare?.close(CloseCode.NORMAL, "not needed");
+    this.#spare = null;
   }
 
   #adopt(line: Line): void {
@@ -198,7 +233,7 @@ export class Link {
   /** `carrying`: commands may go out on the new session before it is welcomed. */
   async #establish(why: Why, signal: AbortSignal, carrying: boolean): Promise<Line> {
     const { token, connect } = await this.#options.access(why);
-    const carrier = await this.#options.carry(connect, signal);
+    const carrier = await this.#options.carry(connect, signal, (late) => this.#offer(late, signal));
     if (signal.aborted) {
       carrier.close(CloseCode.NORMAL, "left on purpose");
       throw new Error("stopped");
@@ -227,7 +262,7 @@ export class Link {
         if (frame.type !== "welcome") return events.frame(frame);
         // In this order, and at once: what follows `welcome` is delivered to a client that knows it.
         this.#joining = null;
-        const line = { session, since: performance.now(), ended, drained };
+        const line = { session, token, since: performance.now(), ended, drained };
         this.#adopt(line);
         if (!carrying) events.joined();
         events.welcomed(frame);
@@ -288,8 +323,9 @@ export class Link {
   #seen(): LinkState {
     if (this.#live !== null) {
       const { session, since } = this.#live;
+      const rtt = session.rtt === null ? null : Math.round(session.rtt);
       const began = Math.round(performance.timeOrigin + since);
-      return { phase: "live", transport: session.transport, since: began, rtt: session.rtt };
+      return { phase: "live", transport: session.transport, since: began, rtt };
     }
     const trying = this.#last.phase === "connecting" || this.#last.phase === "reconnecting";
     return trying && !this.#options.online() ? { phase: "offline" } : this.#last;

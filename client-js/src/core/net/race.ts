@@ -3,9 +3,10 @@
  * connected carries the session. So blocked UDP costs a person the head start and no more, although
  * a WebTransport attempt into it hangs for half a minute.
  *
- * What holds always: at most one carrier comes out; every other attempt is given up or, if it connects
- * after all, closed. WebTransport may try on until the deadline when it has lost: how that ends
- * teaches `verdict`. When both fail nothing is learnt: then it is not UDP that is blocked.
+ * What holds always: one carrier wins; a WebSocket that has lost is given up or closed. WebTransport may
+ * try on until the deadline when it has lost: if it connects after all, it is handed to `late`, so that
+ * one slow reply does not keep a person on the slower transport; how it ends teaches `verdict`. When
+ * both fail nothing is learnt: then it is not UDP that is blocked.
  * Bound: DEADLINE for the whole race.
  * May import: abort, carrier.
  */
@@ -29,6 +30,8 @@ export interface Racers {
   readonly second: Opener;
   readonly headStart: number;
   readonly verdict: Verdict;
+  /** Takes over the first runner's carrier when it connected after it had lost. */
+  late(carrier: Carrier): void;
 }
 
 /** Resolves with the winner; rejects when both fail, at the deadline, or when `signal` aborts. */
@@ -43,8 +46,17 @@ export async function race(racers: Racers, signal: AbortSignal): Promise<Carrier
   });
   const winner = await Promise.any([early, late]);
   secondLimit.cut();
-  early.then(racers.verdict.worked, () => racers.first === null || signal.aborted || racers.verdict.failed());
-  for (const runner of [early, late]) discard(runner, winner);
+  early.then(
+    (carrier) => {
+      racers.verdict.worked();
+      if (carrier !== winner) racers.late(carrier);
+    },
+    () => racers.first === null || signal.aborted || racers.verdict.failed(),
+  );
+  late.then(
+    (carrier) => carrier === winner || carrier.close(CloseCode.NORMAL, "another transport was faster"),
+    () => undefined,
+  );
   return winner;
 }
 
@@ -56,11 +68,4 @@ async function startLate(early: Promise<Carrier>, racers: Racers, signal: AbortS
   wait.done();
   signal.throwIfAborted();
   return racers.second(signal);
-}
-
-function discard(runner: Promise<Carrier>, winner: Carrier): void {
-  runner.then(
-    (carrier) => carrier === winner || carrier.close(CloseCode.NORMAL, "another transport was faster"),
-    () => undefined,
-  );
 }

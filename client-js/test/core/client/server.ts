@@ -102,6 +102,8 @@ export class FakeServer {
   /** What each transport does when somebody comes. */
   webtransport: "open" | "refuse" | "hang" = "open";
   websocket: "open" | "refuse" | "hang" = "open";
+  /** Milliseconds until WebTransport is connected. */
+  slow = 0;
   blackhole = false;
   /** How often entries are answered twice, refused, or not at all. */
   onSend: ((send: Send) => Refused | "silent" | null) | null = null;
@@ -265,10 +267,14 @@ export class FakeServer {
         signal.addEventListener("abort", () => reject(new Error("aborted")));
         if (this[name] === "refuse") reject(new Error("refused"));
         if (this[name] !== "open") return;
-        const peer = new Peer(this, name, maxDatagram);
-        this.peers.add(peer);
-        peer.pump();
-        resolve(peer.carrier(maxDatagram));
+        const connect = (): void => {
+          const peer = new Peer(this, name, maxDatagram);
+          this.peers.add(peer);
+          peer.pump();
+          resolve(peer.carrier(maxDatagram));
+        };
+        if (name === "webtransport" && this.slow > 0) setTimeout(connect, this.slow);
+        else connect();
       });
   }
 

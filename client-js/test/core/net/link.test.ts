@@ -105,6 +105,44 @@ describe("drain", () => {
   });
 });
 
+describe("WebTransport that comes late", () => {
+  test("the session moves there, and nothing is lost or doubled", async () => {
+    server.slow = 900;
+    void chat.start();
+    await settle(400);
+    expect(chat.link).toMatchObject({ phase: "live", transport: "websocket" });
+    const said = [];
+    for (let number = 0; number < 10; number++) {
+      said.push(`m${number}`);
+      chat.sendMessage(chat.current, `m${number}`);
+      await settle(100);
+      expect(chat.link.phase).toBe("live");
+    }
+    expect(chat.link).toMatchObject({ phase: "live", transport: "webtransport" });
+    expect([server.peers.size, server.hellos.length]).toEqual([1, 2]);
+    expect(server.texts(chat.current)).toEqual(said);
+  });
+
+  test("is closed when there is nothing to move any more", async () => {
+    server.slow = 900;
+    void chat.start();
+    await settle(400);
+    chat.stop();
+    await settle(15_000);
+    expect(server.peers.size).toBe(0);
+  });
+
+  test("is let go when the session ends before it comes", async () => {
+    server.slow = 900;
+    void chat.start();
+    await settle(400);
+    server.peer.close(4200);
+    await settle(15_000);
+    expect(chat.link.phase).toBe("stopped");
+    expect(server.peers.size).toBe(0);
+  });
+});
+
 describe("the network", () => {
   test("a server that cannot be reached is tried again, at most CAP apart, and found", async () => {
     server.webtransport = server.websocket = "refuse";

@@ -54,8 +54,9 @@ let zero = 0;
 async function run(first: Runner | null, second: Runner, headStart = 300, signal = new AbortController().signal) {
   zero = performance.now();
   const verdict = { worked: vi.fn(), failed: vi.fn() };
+  const late = vi.fn();
   let took = Number.NaN;
-  const done = race({ first: first?.open ?? null, second: second.open, headStart, verdict }, signal).then(
+  const done = race({ first: first?.open ?? null, second: second.open, headStart, verdict, late }, signal).then(
     (carrier) => {
       took = performance.now() - zero;
       return carrier.name;
@@ -66,7 +67,7 @@ async function run(first: Runner | null, second: Runner, headStart = 300, signal
     },
   );
   await vi.advanceTimersByTimeAsync(40_000);
-  return { winner: await done, took, verdict };
+  return { winner: await done, took, verdict, late };
 }
 
 describe("the race", () => {
@@ -99,14 +100,15 @@ describe("the race", () => {
     expect(second.aborted).toBe(true);
   });
 
-  test("a loser that connects after all is closed, and shows that UDP works", async () => {
+  test("WebTransport that connects after it has lost is handed on, and shows that UDP works", async () => {
     const first = runner("webtransport", { ms: 900 });
-    const { winner, verdict } = await run(first, runner("websocket", { ms: 10 }));
-    expect([winner, first.carrier.closed]).toEqual(["websocket", true]);
+    const { winner, verdict, late } = await run(first, runner("websocket", { ms: 10 }));
+    expect([winner, first.carrier.closed]).toEqual(["websocket", false]);
+    expect(late).toHaveBeenCalledExactlyOnceWith(first.carrier);
     expect([verdict.worked.mock.calls.length, verdict.failed.mock.calls.length]).toEqual([1, 0]);
   });
 
-  test("a loser that ignores its abort is closed all the same", async () => {
+  test("a WebSocket that ignores its abort is closed all the same", async () => {
     const second = runner("websocket", { ms: 600 });
     const stubborn: Runner = { ...second, open: () => second.open(new AbortController().signal) };
     await run(runner("webtransport", { ms: 500 }), stubborn);
