@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from server.domain.refusal import Code, Refusal
-from storage.base import StorageError, StoreBusy, StoreFull
+from storage.base import Missing, StorageError, StoreBusy, StoreFull
 
 _CODES: dict[type[StorageError], tuple[Code, str]] = {
     StoreBusy: (Code.BUSY, "the server is busy, try again in a moment"),
+    Missing: (Code.NOT_FOUND, "what this belongs to does not exist any more"),
     StoreFull: (Code.STORAGE_FULL, "the server's disk is full; the operator must make room"),
 }
 _OTHERS = (Code.UNAVAILABLE, "the store cannot be reached, try again in a moment")

@@ -22,7 +22,7 @@ from server.service import tokens
 from server.service.guard import guarded
 from server.service.passwords import Passwords
 from server.service.ratelimit import Buckets, Rate
-from server.service.tokens import BadToken, Tokens
+from server.service.tokens import BadToken, Token, Tokens
 from storage.base import Agent, Directory, NotUnique, Shop, Visitor
 
 VISITOR_LIFETIME = 30 * 86_400
@@ -95,14 +95,24 @@ class Identity:
         except BadToken as error:
             expired = isinstance(error, tokens.ExpiredToken)
             raise Unauthenticated(str(error), expired=expired) from None
-        if read.caller.role is Role.AGENT:
-            with guarded():
-                agent = await self._directory.get_agent(read.caller.id)
-            if agent is None or not agent.active or agent.shop != read.caller.shop:
-                raise Unauthenticated("this agent may not sign in any more")
-            if read.password_mark != tokens.mark(agent.password_hash):
-                raise Unauthenticated("the password was changed; sign in again")
+        with guarded():
+            if read.caller.role is Role.AGENT:
+                await self._check_agent(read)
+            else:
+                await self._check_visitor(read.caller)
         return read.caller
+
+    async def _check_agent(self, read: Token) -> None:
+        agent = await self._directory.get_agent(read.caller.id)
+        if agent is None or not agent.active or agent.shop != read.caller.shop:
+            raise Unauthenticated("this agent may not sign in any more")
+        if read.password_mark != tokens.mark(agent.password_hash):
+            raise Unauthenticated("the password was changed; sign in again")
+
+    async def _check_visitor(self, caller: Caller) -> None:
+        visitor = await self._directory.get_visitor(caller.id)
+        if visitor is None or visitor.shop != caller.shop:
+            raise Unauthenticated("this visitor is not known here; start a new session")
 
     async def sign_in(self, email: str, password: str, address: str) -> tuple[Agent, Granted]:
         """Sign an agent in. Raises Unauthenticated or Refusal (rate_limited, busy, …)."""

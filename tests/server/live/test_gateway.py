@@ -115,8 +115,14 @@ async def test_an_agent_who_may_not_any_more(site: Any) -> None:
     assert await (await site.greet(site.token(site.agent))).closed() == CloseCode.UNAUTHENTICATED
     await directory.put_agent(msgspec.structs.replace(record, active=False))
     assert await (await site.greet(site.token(site.agent))).closed() == CloseCode.UNAUTHENTICATED
-    nobody = Caller(Role.AGENT, uuid7(), "shop")
-    assert await (await site.greet(site.token(nobody))).closed() == CloseCode.UNAUTHENTICATED
+
+
+async def test_people_who_are_not_there(site: Any) -> None:
+    """As after the database was replaced and the secret was kept."""
+    for role in Role:
+        for id, shop in ((uuid7(), "shop"), (getattr(site, role.name.lower()).id, "other")):
+            peer = await site.greet(site.token(Caller(role, id, shop)))
+            assert await peer.closed() == CloseCode.UNAUTHENTICATED
 
 
 async def test_origins(site: Any) -> None:

@@ -1,0 +1,64 @@
+from uuid import UUID
+
+from server.bus.base import Event, Seen
+from server.bus.local import LocalBus
+from server.domain.people import Caller, Role
+from server.live.presence import FORGET_AFTER, Presence
+
+ME, OTHER = UUID(int=1), UUID(int=2)
+VISITOR = Caller(Role.VISITOR, UUID(int=9), "shop")
+
+
+class Board:
+    """A presence with a clock of its own, listening to its own bus."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.bus = LocalBus()
+        self.presence = Presence(self.bus, ME, lambda: self.now)
+        self.said: list[Seen] = []
+
+    async def start(self) -> "Board":
+        await self.bus.subscribe("shop", self.hear)
+        return self
+
+    def hear(self, event: Event) -> None:
+        assert isinstance(event, Seen)
+        self.said.append(event)
+        self.presence.heard("shop", event)
+
+    def online(self) -> dict[str, str]:
+        return dict(self.presence.online("shop"))
+
+
+async def test_coming_and_going_is_announced() -> None:
+    board = await Board().start()
+    board.presence.arrived(VISITOR, "webtransport")
+    assert board.online() == {VISITOR.who: "webtransport"}
+    board.presence.arrived(VISITOR, "websocket-h1")
+    assert board.online() == {VISITOR.who: "websocket-h1"}
+    board.presence.left(VISITOR, "websocket-h1")
+    assert board.online() == {VISITOR.who: "webtransport"}
+    board.presence.left(VISITOR, "webtransport")
+    assert board.online() == {}
+    assert [seen.transport for seen in board.said][-1] is None
+
+
+async def test_somebody_is_online_while_any_worker_says_so() -> None:
+    board = await Board().start()
+    board.presence.arrived(VISITOR, "webtransport")
+    assert board.presence.heard("shop", Seen(OTHER, VISITOR.who, "websocket-h2")) == "websocket-h2"
+    assert board.presence.heard("shop", Seen(ME, VISITOR.who, None)) == "websocket-h2"
+    assert board.presence.heard("shop", Seen(OTHER, VISITOR.who, None)) is None
+
+
+async def test_a_worker_that_falls_silent_is_forgotten() -> None:
+    board = await Board().start()
+    board.presence.heard("shop", Seen(OTHER, VISITOR.who, "webtransport"))
+    board.now = FORGET_AFTER - 1
+    board.presence._expire()
+    assert board.online() == {VISITOR.who: "webtransport"}
+    board.now = FORGET_AFTER + 1
+    board.presence._expire()
+    assert board.online() == {}
+    assert board.said == [Seen(OTHER, VISITOR.who, None)]
