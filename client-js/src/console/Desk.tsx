@@ -29,6 +29,7 @@ export function Desk({ client, preferences, prefer }: DeskProps): VNode {
   const { inbox, me } = client;
   const composer = useRef<ComposerHandle>(null);
   const search = useRef<HTMLInputElement>(null);
+  const notes = useRef(new Map<string, string>());
   const rows = useMemo(() => select(inbox, desk.filter, desk.query, me), [inbox, desk.filter, desk.query, me]);
   const open = inbox.find(({ id }) => id === desk.openId) ?? null;
 
@@ -88,6 +89,7 @@ export function Desk({ client, preferences, prefer }: DeskProps): VNode {
             assigning={desk.assigning}
             detailed={desk.detailed}
             handle={composer}
+            notes={notes.current}
             onMode={write}
             onEditing={(editing) => {
               change({ editing, mode: "reply" });

@@ -6,7 +6,7 @@ import { Avatar } from "../ui/Avatar.tsx";
 import type { ThemeChoice } from "../ui/hooks.ts";
 import { BellIcon, KeyboardIcon, SignOutIcon, SoundIcon } from "../ui/icons.tsx";
 import { chime } from "./alerts/sound.ts";
-import { allowNotifications } from "./alerts/useAlerts.ts";
+import { allowNotifications, notificationsBlocked } from "./alerts/useAlerts.ts";
 import { Menu, MenuItem } from "./parts/Menu.tsx";
 import type { Prefer, Preferences } from "./preferences.ts";
 import { linkText } from "./transports.ts";
@@ -112,7 +112,7 @@ function Settings(props: FooterProps & { onDone(): void }): VNode {
       </Toggle>
       <Toggle on={preferences.notifications} onToggle={toggleNotifications} testid="toggle-notifications">
         <BellIcon size={18} />
-        <span>Desktop notifications</span>
+        <span>Desktop notifications{notificationsBlocked() && <small>blocked in the browser’s settings</small>}</span>
       </Toggle>
       <hr />
       <MenuItem

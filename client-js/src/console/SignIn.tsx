@@ -1,7 +1,7 @@
 /** The agent's way in. A demo server tells its login, and this page shows it as a hint. */
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { AgentClient } from "../core/api.ts";
+import type { AgentClient, LinkState } from "../core/api.ts";
 import { AlertIcon } from "../ui/icons.tsx";
 import { Logo } from "./parts/Logo.tsx";
 
@@ -19,7 +19,7 @@ export function SignIn({ client, server }: SignInProps): VNode {
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
   const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState(client.link.phase === "signed-out" ? "Please sign in again." : "");
+  const [problem, setProblem] = useState(whyHere(client.link));
   const demo = useDemoLogin(server);
 
   const submit = async (event: Event): Promise<void> => {
@@ -96,6 +96,10 @@ export function SignIn({ client, server }: SignInProps): VNode {
 
 /** Servers speak in fragments: "the password is wrong" becomes a sentence. */
 const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.?$/, ".")}`;
+
+/** Somebody who signed out knows why they are here; somebody whose session ended is told. */
+const whyHere = (link: LinkState): string =>
+  link.phase === "signed-out" && link.reason !== "" ? "Your session has ended. Please sign in again." : "";
 
 function useDemoLogin(server: string): DemoLogin | null {
   const [demo, setDemo] = useState<DemoLogin | null>(null);

@@ -1,8 +1,8 @@
 /** The whole widget: launcher, teaser, panel, and a voice for screen readers. */
 import type { VNode } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Message, VisitorClient } from "../core/api.ts";
-import { useClient, usePageSeen, useTheme } from "../ui/hooks.ts";
+import type { Message, Uuid, VisitorClient } from "../core/api.ts";
+import { useClient, useTheme } from "../ui/hooks.ts";
 import type { Speech } from "../ui/i18n/index.ts";
 import { Launcher } from "./Launcher.tsx";
 import { accents, keepSettings, keptSettings, toLook } from "./look.ts";
@@ -65,10 +65,13 @@ export function Widget({ client, server, shop, speech, open, onOpen }: WidgetPro
       )}
       {!open && incoming !== null && (
         <Teaser
-          message={incoming}
-          name={nameOf(incoming.author)}
+          message={incoming.message}
+          name={nameOf(incoming.message.author)}
           words={speech.words}
-          onOpen={() => toggle(true)}
+          onOpen={() => {
+            if (incoming.conversation !== client.current) client.openConversation(incoming.conversation);
+            toggle(true);
+          }}
           onDismiss={dismiss}
         />
       )}
@@ -81,7 +84,7 @@ export function Widget({ client, server, shop, speech, open, onOpen }: WidgetPro
         onToggle={() => toggle(!open)}
       />
       <div class="tw-hidden" aria-live="polite">
-        {incoming !== null && `${nameOf(incoming.author)}: ${incoming.text}`}
+        {incoming !== null && `${nameOf(incoming.message.author)}: ${incoming.message.text}`}
       </div>
     </div>
   );
@@ -97,13 +100,15 @@ function useVeil(known: boolean): boolean {
   return !known && !waited;
 }
 
+interface Incoming {
+  readonly conversation: Uuid;
+  readonly message: Message;
+}
+
 /** The newest message of somebody else that came while this page was open. */
-function useIncoming(client: VisitorClient): [Message | null, () => void] {
-  const [incoming, setIncoming] = useState<Message | null>(null);
-  const seen = usePageSeen();
-  useEffect(() => client.onMessage((_, message) => setIncoming(message)), [client]);
-  // Somebody who comes back to the page finds the badge; the old teaser would only be in the way.
-  useEffect(() => setIncoming((message) => (seen ? message : null)), [seen]);
+function useIncoming(client: VisitorClient): [Incoming | null, () => void] {
+  const [incoming, setIncoming] = useState<Incoming | null>(null);
+  useEffect(() => client.onMessage((conversation, message) => setIncoming({ conversation, message })), [client]);
   return [incoming, () => setIncoming(null)];
 }
 

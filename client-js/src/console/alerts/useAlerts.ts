@@ -45,6 +45,8 @@ function notify(client: AgentClient, conversation: string, message: Message, onO
   };
 }
 
+export const notificationsBlocked = (): boolean => !("Notification" in window) || Notification.permission === "denied";
+
 /** Asks the browser for leave; true when it was given. */
 export async function allowNotifications(): Promise<boolean> {
   return "Notification" in window && (await Notification.requestPermission()) === "granted";

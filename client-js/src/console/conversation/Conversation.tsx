@@ -20,6 +20,7 @@ export interface ConversationProps {
   readonly assigning: boolean;
   readonly detailed: boolean;
   readonly handle: Ref<ComposerHandle>;
+  readonly notes: Map<string, string>;
   onMode(mode: Mode): void;
   onEditing(message: Message | null): void;
   onAssigning(open: boolean): void;
@@ -86,6 +87,7 @@ function Body(props: ConversationProps & { readonly view: ConversationView }): V
         mode={props.mode}
         editing={props.editing}
         handle={props.handle}
+        notes={props.notes}
         onMode={props.onMode}
         onEdited={() => onEditing(null)}
       />

@@ -1,6 +1,5 @@
 /** Where an agent writes: a reply to the visitor, a note to colleagues, or another wording of a message of theirs. */
 import type { Ref, VNode } from "preact";
-import { useRef } from "preact/hooks";
 import type { AgentClient, ConversationView, Message } from "../../core/api.ts";
 import { Composer, type ComposerHandle } from "../../ui/Composer.tsx";
 import { CloseIcon, EditIcon } from "../../ui/icons.tsx";
@@ -15,19 +14,19 @@ interface ReplyBoxProps {
   readonly mode: Mode;
   readonly editing: Message | null;
   readonly handle: Ref<ComposerHandle>;
+  /** Drafts of notes by conversation. Those of replies are the client's to keep. */
+  readonly notes: Map<string, string>;
   onMode(mode: Mode): void;
   onEdited(): void;
 }
 
 export function ReplyBox(props: ReplyBoxProps): VNode {
-  const { client, view, mode, editing, onMode, onEdited } = props;
-  // Drafts of replies are the client's to keep; those of notes live as long as this page.
-  const notes = useRef(new Map<string, string>());
+  const { client, view, mode, editing, notes, onMode, onEdited } = props;
   const { id } = view;
-  const draft = editing?.text ?? (mode === "note" ? (notes.current.get(id) ?? "") : view.draft);
+  const draft = editing?.text ?? (mode === "note" ? (notes.get(id) ?? "") : view.draft);
   const keep = (text: string): void => {
     if (editing !== null) return;
-    if (mode === "note") notes.current.set(id, text);
+    if (mode === "note") notes.set(id, text);
     else client.setDraft(id, text);
   };
   const send = (text: string): void => {
