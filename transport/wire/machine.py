@@ -18,7 +18,6 @@ May import: codec, frames, lane, errors.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from enum import Enum
 
@@ -113,7 +112,7 @@ class Machine:
         self._hedged = bool(max_datagram)
         self._sender = None if max_datagram is None else LaneSender(max_datagram, self.counters)
         self._receiver = LaneReceiver(self.counters)
-        self._messages: deque[bytes] = deque()
+        self._messages: list[bytes] = []
         self._queued = 0
         self._nonce = 0
         self._last_received = now
