@@ -331,6 +331,29 @@ class SessionSuite:
             assert frames == last
             assert (closed.code, closed.reason) == (CloseCode.GOING_AWAY, "restart")
 
+    async def test_what_was_sent_before_the_end_arrives(self, live: Maker) -> None:
+        async with live() as pair:
+            conversation = uuid4()
+            down = [deliver(conversation, seq, "z" * 8_000) for seq in range(60)]
+            for frame in down:
+                pair.server.send(frame)
+            pair.server.close(CloseCode.GOING_AWAY, "restart")
+            frames, closed = await until_closed(pair.client)
+            assert closed.code == CloseCode.GOING_AWAY
+            assert len(frames) == len(down)
+            assert frames == down
+
+    async def test_what_was_sent_before_leaving_arrives(self, live: Maker) -> None:
+        async with live() as pair:
+            conversation = uuid4()
+            up = [send(conversation, number, "z" * 8_000) for number in range(60)]
+            for frame in up:
+                pair.client.send(frame)
+            pair.client.close(CloseCode.NORMAL)
+            frames, closed = await until_closed(pair.server)
+            assert closed.code == CloseCode.NORMAL
+            assert frames == up
+
     async def test_server_refuses_before_welcome(self, pairs: Maker) -> None:
         async with pairs() as pair:
             pair.client.send(Hello(VERSION, "bad token"))
