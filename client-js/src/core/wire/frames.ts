@@ -174,39 +174,27 @@ export type Travel = "hedged" | "stream" | "datagram";
 export interface Row {
   readonly number: number;
   readonly travel: Travel;
-  /** Everything sent later waits for it. */
-  readonly barrier: boolean;
   readonly fields: readonly Field[];
 }
 
 const EMPTY: WireMap = Object.freeze({});
 
 export const TABLE: { readonly [T in FrameType]: Row } = {
-  hello: row(
-    0,
-    "hedged",
-    [
-      ["version", "int"],
-      ["token", "str"],
-      ["resume", "positions", []],
-      ["client", "str", ""],
-    ],
-    true,
-  ),
-  welcome: row(
-    1,
-    "hedged",
-    [
-      ["version", "int"],
-      ["session", "uuid"],
-      ["me", "str"],
-      ["now", "int"],
-      ["heartbeat", "int"],
-      ["resumed", "resumed", []],
-      ["state", "map", EMPTY],
-    ],
-    true,
-  ),
+  hello: row(0, "hedged", [
+    ["version", "int"],
+    ["token", "str"],
+    ["resume", "positions", []],
+    ["client", "str", ""],
+  ]),
+  welcome: row(1, "hedged", [
+    ["version", "int"],
+    ["session", "uuid"],
+    ["me", "str"],
+    ["now", "int"],
+    ["heartbeat", "int"],
+    ["resumed", "resumed", []],
+    ["state", "map", EMPTY],
+  ]),
   send: row(2, "hedged", [
     ["clientId", "uuid"],
     ["conversation", "uuid"],
@@ -279,8 +267,8 @@ export const TYPES: readonly FrameType[] = (Object.keys(TABLE) as FrameType[]).s
   (a, b) => TABLE[a].number - TABLE[b].number,
 );
 
-function row(number: number, travel: Travel, fields: readonly Field[], barrier = false): Row {
-  return { number, travel, barrier, fields };
+function row(number: number, travel: Travel, fields: readonly Field[]): Row {
+  return { number, travel, fields };
 }
 
 /** The flow whose order a frame keeps: its conversation, or null when it stands alone. */

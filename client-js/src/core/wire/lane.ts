@@ -63,8 +63,8 @@ export function newCounters(): Counters {
 }
 
 export interface SendOptions {
+  /** What the frame keeps its order with; null: it follows the first frame only. */
   readonly flow: string | null;
-  readonly barrier: boolean;
   /** Without it, or too large for a datagram, the frame goes by the stream alone. */
   readonly hedge: boolean;
 }
@@ -83,7 +83,6 @@ export class LaneSender {
   readonly #counters: Counters;
   readonly #gap: number;
   #number = 0;
-  #barrier = 0;
   /** Last number by flow, the flow that was silent longest first. */
   readonly #flows = new Map<string, number>();
   /** In number order, because a Map keeps the order of insertion. */
@@ -100,10 +99,10 @@ export class LaneSender {
   }
 
   /** Takes one numbered frame. */
-  send(frame: Uint8Array, { flow, barrier, hedge }: SendOptions): void {
+  send(frame: Uint8Array, { flow, hedge }: SendOptions): void {
     const number = ++this.#number;
     this.#counters.framesSent++;
-    const back = this.#back(number, flow, barrier);
+    const back = this.#back(number, flow);
     const datagram = concat(varint.encode(number), varint.encode(back), frame);
     const copies = hedge && datagram.length <= this.#maxDatagram;
     this.#pending.set(number, { frame, datagram, due: copies ? null : 0 });
@@ -169,15 +168,11 @@ export class LaneSender {
   }
 
   /** How far back the frame lies that must be handed up before `number`; 0 for none. */
-  #back(number: number, flow: string | null, barrier: boolean): number {
-    const before = flow === null ? this.#barrier : (this.#flows.get(flow) ?? this.#barrier);
-    if (barrier) {
-      this.#barrier = number;
-      this.#flows.clear();
-    } else if (flow !== null) {
-      this.#remember(flow, number);
-    }
-    return before === 0 ? 0 : number - before;
+  #back(number: number, flow: string | null): number {
+    // Nothing overtakes the first frame, `hello` or `welcome`.
+    const before = flow === null ? 1 : (this.#flows.get(flow) ?? 1);
+    if (flow !== null) this.#remember(flow, number);
+    return number - before;
   }
 
   /**

@@ -156,6 +156,7 @@ export class Machine {
       throw new LocalProtocolError(`a ${this.role} may not send ${frame.type} while ${this.#state}`);
     }
     this.#queue(frame, now, hedge);
+    if (frame.type === "welcome") this.heartbeat = frame.heartbeat;
     if (frame.type === "close") this.#end({ code: frame.code, reason: frame.reason, remote: false });
     else this.#advance(frame.type);
   }
@@ -234,7 +235,7 @@ export class Machine {
   #queue(frame: Frame, now: number, hedge: boolean): void {
     const data = encode(frame);
     this.#lastSent = now;
-    const { travel, barrier } = TABLE[frame.type];
+    const { travel } = TABLE[frame.type];
     if (this.#sender === null) {
       this.counters.framesSent++;
       this.#messages.push(data);
@@ -243,7 +244,6 @@ export class Machine {
     } else {
       this.#sender.send(data, {
         flow: flowOf(frame),
-        barrier,
         hedge: hedge && travel === "hedged" && this.#hedged,
       });
     }

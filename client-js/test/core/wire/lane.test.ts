@@ -31,7 +31,7 @@ function transfer(seed: number, count: number): Uint8Array[] {
   for (let now = 0, sent = 0; now < 20_000 && got.length < count; now += 1) {
     if (sent < count && random() < 0.3) {
       const flow = Math.floor(random() * 3);
-      sender.send(frame(flow, sent++), { flow: `${flow}`, barrier: sent === 1, hedge: random() < 0.9 });
+      sender.send(frame(flow, sent++), { flow: `${flow}`, hedge: random() < 0.9 });
     }
     for (const packet of sender.poll(now)) {
       // The stream is late and in order, and its bytes come in pieces; datagrams are early and wild.
@@ -68,7 +68,7 @@ describe("the lane over a bad network", () => {
 describe("the sender", () => {
   test("no two copies of a frame come out of one poll, however late it is", () => {
     const sender = new LaneSender(1200, newCounters());
-    sender.send(frame(0, 1), { flow: null, barrier: false, hedge: true });
+    sender.send(frame(0, 1), { flow: null, hedge: true });
     expect(sender.poll(1000).map(({ via }) => via)).toEqual(["datagram"]);
     expect(sender.poll(9000).map(({ via }) => via)).toEqual(["datagram"]);
     expect(sender.poll(19_000).map(({ via }) => via)).toEqual(["stream"]);
@@ -81,7 +81,7 @@ describe("the sender", () => {
     const receiver = new LaneReceiver(newCounters());
     const copies: Uint8Array[] = [];
     const send = (flow: number, number: number): void => {
-      sender.send(frame(flow & 0xff, number), { flow: `${flow}`, barrier: false, hedge: true });
+      sender.send(frame(flow & 0xff, number), { flow: `${flow}`, hedge: true });
       copies.push(...sender.poll(0).map(({ data }) => data));
     };
     for (let number = 1; number <= MAX_FLOWS; number++) send(number, number);
