@@ -238,12 +238,17 @@ def _quart(base: _Base, people: _People, addresses: Addresses, login: demo.Login
 async def _background() -> AsyncIterator[Start]:
     """Starts tasks that run until the block is left, and are cancelled then."""
     started: list[asyncio.Task[None]] = []
+    fault: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
         try:
             yield lambda work: started.append(tasks.create_task(work))
+        except Exception as error:
+            fault = error  # Not raised through the group, which would wrap it.
         finally:
             for task in started:
                 task.cancel()
+    if fault is not None:
+        raise fault
 
 
 async def _save(conversations: Conversations) -> None:
