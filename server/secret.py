@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import tempfile
 from pathlib import Path
 
 from server.config import ConfigError, Settings
@@ -43,8 +44,9 @@ def open_to_others(path: Path) -> bool:
 
 
 def _create(path: Path, fresh: str) -> str:
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # Mode 0600.
+    draft = Path(name)
+    with open(number, "w") as file:
         file.write(fresh)
         file.flush()
         os.fsync(file.fileno())
