@@ -145,11 +145,11 @@ async def memory_pair(network: Network | None = None) -> AsyncIterator[tuple[Dri
     )
     client = Driver(MemoryCarrier(network, there, back), info, Role.CLIENT)
     server = Driver(MemoryCarrier(network, back, there), info, Role.SERVER)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(client.run())
-        tasks.create_task(server.run())
-        try:
-            yield client, server
-        finally:
-            client.close(CloseCode.NORMAL)
-            server.close(CloseCode.GOING_AWAY)
+    # Not a TaskGroup: what the block raises should come out as it is, not in a group.
+    running = asyncio.gather(client.run(), server.run())
+    try:
+        yield client, server
+    finally:
+        client.close(CloseCode.NORMAL)
+        server.close(CloseCode.GOING_AWAY)
+        await running

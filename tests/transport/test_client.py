@@ -360,6 +360,34 @@ async def test_leaving_ends_everything(client: Open, chat: Chat) -> None:
     await until(lambda: not chat.sessions)
 
 
+async def test_what_the_block_raises_comes_out_as_it_is(client: Open, stack: Stack) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with client():
+            raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        async with dial(stack.plain_url, H1):
+            raise ZeroDivisionError
+
+
+async def test_cancelled_it_leaves_nothing_behind(client: Open, chat: Chat) -> None:
+    before = asyncio.all_tasks()
+    inside = asyncio.Event()
+
+    async def work() -> None:
+        async with client() as one:
+            await one.ready()
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(work())
+    await inside.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(lambda: not chat.sessions)
+    await until(lambda: asyncio.all_tasks() <= before)
+
+
 async def test_comes_to_a_server_that_is_not_there_yet(tmp_path: Path) -> None:
     async with running(tmp_path) as stack:
         url = stack.plain_url

@@ -28,12 +28,12 @@ async def dial_http2(url: str, *, trust: Trust, origin: str | None = None) -> As
     kind = TransportKind.WEBSOCKET_H2
     info = SessionInfo(uuid4(), kind, ("localhost", 0), origin, "/v1/live")
     session = Driver(carrier, info, Role.CLIENT)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(session.run())
-        try:
-            yield session
-        finally:
-            session.close(CloseCode.NORMAL)
+    running = asyncio.ensure_future(session.run())
+    try:
+        yield session
+    finally:
+        session.close(CloseCode.NORMAL)
+        await running
 
 
 @asynccontextmanager

@@ -107,7 +107,10 @@ class Client:
         for chore in self._chores:
             chore.cancel()
         self._stop(ClientStopped(CloseCode.NORMAL, "the client left"))
-        await self._tasks.__aexit__(kind, error, traceback)
+        if isinstance(error, asyncio.CancelledError):
+            await self._tasks.__aexit__(kind, error, traceback)
+        else:  # What the block raised should come out as it is, not in a group.
+            await self._tasks.__aexit__(None, None, None)
 
     # What it offers.
 

@@ -46,12 +46,13 @@ async def dial(
 ) -> AsyncIterator[Driver]:
     """A running session, until the block is left."""
     session = await connect(url, kind, trust=trust, origin=origin, timeout=timeout)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(session.run())
-        try:
-            yield session
-        finally:
-            session.close(CloseCode.NORMAL)
+    # Not a TaskGroup: what the block raises should come out as it is, not in a group.
+    running = asyncio.ensure_future(session.run())
+    try:
+        yield session
+    finally:
+        session.close(CloseCode.NORMAL)
+        await running
 
 
 async def connect(
