@@ -35,11 +35,11 @@ export const Bubble = memo<BubbleProps>(({ message, speech, meta, actions, onRet
           class="tw-bubble"
           data-large={large}
           data-deleted={message.deleted}
-          dir="auto"
           title={fullTime(message.at, speech.locale)}
           data-testid="message-text"
         >
-          {message.deleted ? speech.words.deleted : <RichText text={message.text} />}
+          {/* The text's own direction must not turn the bubble's corners. */}
+          <span dir="auto">{message.deleted ? speech.words.deleted : <RichText text={message.text} />}</span>
         </div>
         {!message.deleted && message.seq !== null && actions?.(message)}
       </div>

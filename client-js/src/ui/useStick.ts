@@ -23,16 +23,21 @@ export interface Stick {
 
 interface Seen {
   id: string;
-  first: string;
   last: number;
-  height: number;
+}
+
+/** The message the reader looks at: whatever comes in above, it stays at its place on the screen. */
+interface Anchor {
+  readonly clientId: string;
+  readonly top: number;
 }
 
 export function useStick(id: string, items: readonly TimelineItem[], hasOlder: boolean, older: () => void): Stick {
   const box = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const pinned = useRef(true);
-  const seen = useRef<Seen>({ id: "", first: "", last: 0, height: 0 });
+  const seen = useRef<Seen>({ id: "", last: 0 });
+  const anchor = useRef<Anchor | null>(null);
   const [atEnd, setAtEnd] = useState(true);
   const [fresh, setFresh] = useState(0);
 
@@ -49,14 +54,12 @@ export function useStick(id: string, items: readonly TimelineItem[], hasOlder: b
   useLayoutEffect(() => {
     const element = box.current;
     if (element === null) return;
-    const now = { id, first: firstKey(items), last: lastSeq(items), height: element.scrollHeight };
+    const now = { id, last: lastSeq(items) };
     const before = seen.current;
     seen.current = now;
     if (before.id !== id) {
       settle(true);
       toEnd();
-    } else if (before.first !== now.first && !pinned.current) {
-      element.scrollTop += now.height - before.height;
     } else if (pinned.current) {
       toEnd();
     } else if (now.last > before.last) {
@@ -75,9 +78,15 @@ export function useStick(id: string, items: readonly TimelineItem[], hasOlder: b
     toEnd();
   }, [mineKey]);
 
+  // After every drawing: older messages, a spinner or a banner may have come or gone above.
+  useLayoutEffect(() => {
+    if (box.current !== null && !pinned.current) restore(box.current, anchor.current);
+  });
+
   const look = useEvent((): void => {
     const element = box.current;
     if (element === null) return;
+    anchor.current = findAnchor(element);
     const end = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_END;
     if (end !== pinned.current) settle(end);
     if (element.scrollTop < NEAR_START && hasOlder) older();
@@ -87,8 +96,8 @@ export function useStick(id: string, items: readonly TimelineItem[], hasOlder: b
     const element = box.current;
     if (element === null) return;
     const resized = new ResizeObserver(() => {
-      seen.current.height = element.scrollHeight;
       if (pinned.current) toEnd();
+      else restore(element, anchor.current);
       look();
     });
     resized.observe(element);
@@ -108,10 +117,21 @@ export function useStick(id: string, items: readonly TimelineItem[], hasOlder: b
   return { box, content, atEnd, fresh, jump };
 }
 
-function firstKey(items: readonly TimelineItem[]): string {
-  const item = items[0];
-  if (item === undefined) return "";
-  return item.type === "message" ? item.message.clientId : `h${item.happening.seq}`;
+/** The first message whose end can be seen, by its id: its element may be drawn anew. */
+function findAnchor(box: HTMLElement): Anchor | null {
+  const start = box.getBoundingClientRect().top;
+  for (const element of box.querySelectorAll<HTMLElement>("[data-client-id]")) {
+    const { top, bottom } = element.getBoundingClientRect();
+    if (bottom > start) return { clientId: element.dataset.clientId ?? "", top: top - start };
+  }
+  return null;
+}
+
+function restore(box: HTMLElement, anchor: Anchor | null): void {
+  const element = anchor && box.querySelector(`[data-client-id="${CSS.escape(anchor.clientId)}"]`);
+  if (!anchor || !element) return;
+  const top = element.getBoundingClientRect().top - box.getBoundingClientRect().top;
+  if (Math.abs(top - anchor.top) >= 1) box.scrollTop += top - anchor.top;
 }
 
 const seqOf = (item: TimelineItem): number => (item.type === "message" ? item.message.seq : item.happening.seq) ?? 0;

@@ -47,9 +47,9 @@ function Row({ client, speech, summary, nameOf, onOpen }: ConversationsProps & {
           <span class="row-name">{name}</span>
           <span class="row-time">{shortTime(summary.updatedAt, now, speech.locale)}</span>
         </span>
-        <span class="row-last" data-unread={summary.unread > 0} dir="auto">
+        <span class="row-last" data-unread={summary.unread > 0}>
           {prefix}
-          {last?.text}
+          <bdi>{last?.text}</bdi>
         </span>
       </span>
       {summary.status === "closed" && (

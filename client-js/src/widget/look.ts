@@ -20,7 +20,7 @@ const DEFAULT_COLOR = "#0b6e69";
 const MAX_GREETING = 300;
 const MAX_LABEL = 40;
 /** A colour closer to the background than this would not be seen as a surface. */
-const SEEN = 1.8;
+const SEEN = 1.3;
 
 type Settings = Readonly<Record<string, unknown>>;
 

@@ -22,7 +22,11 @@ export function Menu(props: MenuProps): VNode {
   const list = useRef<HTMLDivElement>(null);
   const opener = useRef<HTMLButtonElement>(null);
   useOutside(whole, open, () => onOpen(false));
+  const wasOpen = useRef(false);
   useLayoutEffect(() => {
+    // A menu that went with the focus inside gives it back to its button.
+    if (!open && wasOpen.current && document.activeElement === document.body) opener.current?.focus();
+    wasOpen.current = open;
     if (open) list.current?.querySelector<HTMLElement>(`[aria-checked='true'], ${ITEMS}`)?.focus();
   }, [open]);
 
