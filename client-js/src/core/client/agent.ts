@@ -151,8 +151,13 @@ export class AgentChat extends Chat implements AgentClient {
     this.link_.stop(link);
   }
 
+  /** Signed out in another tab: signed out here. */
+  protected override removedElsewhere(key: string): void {
+    if (key === this.#key && this.#kept !== null) this.signOut();
+  }
+
   protected override async access(why: Why): Promise<Access> {
-    const kept = this.#kept;
+    const kept = this.#latest();
     if (kept === null) throw new RestError(401, "signed_out", "Sign in to go on.");
     const fresh = this.#fresh;
     this.#fresh = false;
@@ -162,6 +167,14 @@ export class AgentChat extends Chat implements AgentClient {
   }
 
   // The token.
+
+  /** Another tab may have renewed the token meanwhile. */
+  #latest(): Kept | null {
+    const stored = readJson<Kept>(this.platform.local, this.#key);
+    const newer = this.#kept !== null && stored?.agent.id === this.#kept.agent.id && stored.at > this.#kept.at;
+    if (newer) this.#kept = stored;
+    return this.#kept;
+  }
 
   #keep(session: AgentSession): Kept {
     this.#kept = { ...session, at: Date.now() };
@@ -181,7 +194,7 @@ export class AgentChat extends Chat implements AgentClient {
   }
 
   async #renew(): Promise<void> {
-    const kept = this.#kept;
+    const kept = this.#latest();
     if (kept === null) return;
     const left = kept.expires_at - Date.now();
     if (left > (kept.expires_at - kept.at) * RENEW_PART) return;

@@ -104,6 +104,8 @@ export abstract class Chat implements BaseClient {
   /** The rest of `welcome.state`. */
   protected abstract welcomed(state: WireMap): void;
   protected linkChanged(): void {}
+  /** Another tab removed a key of the store. */
+  protected removedElsewhere(_key: string): void {}
   /** WebTransport failed where WebSocket did not: perhaps its certificate hashes are old. */
   protected addressFailed(): void {}
   /** Which conversations stay held whatever else is opened. */
@@ -116,6 +118,12 @@ export abstract class Chat implements BaseClient {
     this.reset();
     this.#dispatch.setScope(scope);
     this.#drafts = new Drafts(this.platform.local, scope);
+  }
+
+  /** Forgets what the last person wrote and did not send. */
+  protected forgetWritten(): void {
+    this.#dispatch.clear();
+    this.#drafts.clear();
   }
 
   protected reset(): void {
@@ -299,8 +307,10 @@ export abstract class Chat implements BaseClient {
 
   #heard(signal: Signal): void {
     if (signal.what === "network") this.#failures.worked();
-    if (signal.what === "removed") this.#dispatch.removedElsewhere(signal.key);
-    else if (signal.what === "offline") this.link_.recheck();
+    if (signal.what === "removed") {
+      this.#dispatch.removedElsewhere(signal.key);
+      this.removedElsewhere(signal.key);
+    } else if (signal.what === "offline") this.link_.recheck();
     else this.link_.wake();
   }
 

@@ -55,6 +55,12 @@ export class Dispatch {
     this.#courier = new Courier(this.#outbox, this.#random);
   }
 
+  /** Forgets what waits and what failed: it is not the next person's. */
+  clear(): void {
+    this.#outbox.clear();
+    this.#courier = new Courier(this.#outbox, this.#random);
+  }
+
   of(conversation: string): readonly OutboxEntry[] {
     return this.#outbox.of(conversation);
   }

@@ -2,14 +2,15 @@
  * The visitor's client: who they are is kept in the browser, per server and shop, so that they meet the
  * same conversations on every page and after every reload.
  *
- * What holds always: a session that was made with an identity is never used without one, nor one of
- * another identity: after a customer signs out of the shop, their chat is not there for the next person.
+ * What holds always: a session that was made with an identity is never used without it, nor with
+ * another: after a customer signs out of the shop, nothing of their chat is there for the next person.
+ * An anonymous visitor who signs in at the shop stays the same visitor, if the shop did not know them yet.
  * May import: chat, net, state.
  */
 
 import type { Summary, Uuid, VisitorClient, VisitorClientOptions } from "../api.ts";
 import type { Access, Why } from "../net/link.ts";
-import { RestError, type VisitorSession } from "../net/rest.ts";
+import type { VisitorSession } from "../net/rest.ts";
 import { readJson } from "../state/storage.ts";
 import type { WireMap } from "../wire/frames.ts";
 import { isUuid } from "../wire/uuid.ts";
@@ -22,7 +23,8 @@ const MARGIN = 60_000;
 const ADDRESS_AGE = 6 * 3_600_000;
 
 interface Kept extends VisitorSession {
-  readonly identified: boolean;
+  /** Whom the shop says this is; null for an anonymous visitor. */
+  readonly subject: string | null;
   readonly at: number;
 }
 
@@ -39,8 +41,8 @@ export class VisitorChat extends Chat implements VisitorClient {
     super(platform, options.server, scope);
     this.#options = options;
     this.#scope = scope;
-    this.#kept = readJson<Kept>(platform.local, this.#key("visitor"));
-    if (this.#kept !== null && this.#kept.identified !== (options.identity !== undefined)) this.#forget();
+    this.#kept = this.#stored();
+    if (this.#kept !== null && !this.#isTheirs(this.#kept, options.identity)) this.#forget();
     const current = platform.local.get(this.#key("current"));
     this.#chosen = current !== null && isUuid(current);
     this.#current = this.#chosen && current !== null ? current : this.newId();
@@ -112,31 +114,42 @@ export class VisitorChat extends Chat implements VisitorClient {
   /** Becomes a visitor, the same as before where that is still possible. */
   async #signIn(): Promise<Access> {
     const { shop, language, identity } = this.#options;
-    const former = this.#kept?.token;
     const jwt = typeof identity === "function" ? await identity() : identity;
-    const body = {
+    // Another tab may have become a visitor meanwhile: be the same.
+    this.#kept ??= this.#stored();
+    if (this.#kept !== null && !this.#isTheirs(this.#kept, jwt)) {
+      this.#forget();
+      this.#startOver();
+    }
+    const former = this.#kept?.token;
+    const session = await this.rest.visitorSession({
       shop,
       page: this.platform.page(),
       ...(language === undefined ? {} : { language }),
       ...(jwt === undefined ? {} : { identity: jwt }),
-    };
-    const session = await this.rest
-      .visitorSession(former === undefined ? body : { ...body, token: former })
-      .catch((error: unknown) => {
-        if (former === undefined || !(error instanceof RestError) || error.status !== 401) throw error;
-        return this.rest.visitorSession(body);
-      });
-    this.#keep(session, jwt !== undefined);
+      ...(former === undefined ? {} : { token: former }),
+    });
+    this.#keep(session, jwt === undefined ? null : subjectOf(jwt));
     return session;
   }
 
-  #keep(session: VisitorSession, identified: boolean): void {
+  #keep(session: VisitorSession, subject: string | null): void {
     const before = this.#kept?.visitor;
-    this.#store({ ...session, identified, at: Date.now() });
+    this.#store({ ...session, subject, at: Date.now() });
     if (before !== undefined && before !== session.visitor) this.#startOver();
     this.me = session.visitor;
     this.shop = shopFrom(session.shop);
     this.changed();
+  }
+
+  /** Whether what is kept may be used by whom the shop names now; a function will say later who that is. */
+  #isTheirs({ subject }: Kept, identity: VisitorClientOptions["identity"]): boolean {
+    if (subject === null || typeof identity === "function") return true;
+    return identity !== undefined && subjectOf(identity) === subject;
+  }
+
+  #stored(): Kept | null {
+    return readJson<Kept>(this.platform.local, this.#key("visitor"));
   }
 
   #store(kept: Kept): void {
@@ -158,6 +171,7 @@ export class VisitorChat extends Chat implements VisitorClient {
     this.#kept = null;
     this.platform.local.remove(this.#key("visitor"));
     this.platform.local.remove(this.#key("current"));
+    this.forgetWritten();
   }
 
   #choose(id: Uuid): void {
@@ -169,5 +183,15 @@ export class VisitorChat extends Chat implements VisitorClient {
 
   #key(name: string): string {
     return `tradewind:${name}:${this.#scope}`;
+  }
+}
+
+/** Whom a JWT names. The server checks it; here it only tells two customers apart. */
+function subjectOf(jwt: string): string {
+  try {
+    const payload = jwt.split(".")[1]?.replaceAll("-", "+").replaceAll("_", "/") ?? "";
+    return String((JSON.parse(atob(payload)) as { sub?: unknown }).sub);
+  } catch {
+    return jwt;
   }
 }

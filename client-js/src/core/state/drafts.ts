@@ -31,6 +31,10 @@ export class Drafts {
     return true;
   }
 
+  clear(): void {
+    for (const key of this.#store.keys(this.#prefix)) this.#store.remove(key);
+  }
+
   #bound(): void {
     const keys = this.#store.keys(this.#prefix).sort();
     for (const key of keys.slice(0, Math.max(0, keys.length - MAX_DRAFTS))) this.#store.remove(key);

@@ -100,6 +100,12 @@ export class Outbox {
     return true;
   }
 
+  /** Forgets everything, on disk too. */
+  clear(): void {
+    for (const { clientId } of this.#entries) this.#store.remove(this.#prefix + clientId);
+    this.#entries = [];
+  }
+
   /** Another tab removed a key: what it has brought to the server need not be sent here. The entry, if it was here. */
   removedElsewhere(key: string): OutboxEntry | null {
     if (!key.startsWith(this.#prefix)) return null;

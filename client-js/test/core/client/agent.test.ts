@@ -183,6 +183,26 @@ describe("sign-in", () => {
     expect(chat.signedIn).toBe(false);
   });
 
+  test("signed out in one tab is signed out in all", async () => {
+    const local = new MemoryStore();
+    const platform = server.platform(local);
+    const chat = await signedIn(platform);
+    platform.signal({ what: "removed", key: "tradewind:agent:https://chat.test" });
+    expect([chat.signedIn, chat.link.phase]).toEqual([false, "signed-out"]);
+  });
+
+  test("a token that another tab has renewed is used", async () => {
+    const local = new MemoryStore();
+    const one = await signedIn(server.platform(local));
+    await settle(10);
+    await signedIn(server.platform(local));
+    const renewed = server.hellos[1]?.token;
+    [...server.peers][0]?.cut();
+    await settle(3000);
+    expect(one.link.phase).toBe("live");
+    expect(server.hellos[2]?.token).toBe(renewed);
+  });
+
   test("the token is renewed before it expires", async () => {
     await signedIn();
     await settle(22 * 86_400_000);

@@ -97,6 +97,7 @@ export class FakeServer {
   readonly peers = new Set<Peer>();
   readonly hellos: Hello[] = [];
   readonly requests: string[] = [];
+  readonly bodies: unknown[] = [];
   readonly log = new Map<string, Deliver[]>();
   epoch = 1;
   /** What each transport does when somebody comes. */
@@ -281,6 +282,7 @@ export class FakeServer {
   async #rest(url: string, init: RequestInit): Promise<Response> {
     const path = new URL(url).pathname;
     this.requests.push(`${init.method} ${path}`);
+    this.bodies.push(JSON.parse(typeof init.body === "string" ? init.body : "null"));
     if (this.restStatus === 0) throw new TypeError("no network");
     if (this.restStatus !== 200) {
       return Response.json({ code: "test", message: "Because of the test." }, { status: this.restStatus });

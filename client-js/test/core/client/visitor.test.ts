@@ -314,18 +314,73 @@ describe("sign-in", () => {
     expect(server.requests).toHaveLength(2);
   });
 
+  const jwt = (sub: string): string => `h.${btoa(JSON.stringify({ sub }))}.s`;
+
+  function named(local: MemoryStore, identity?: string | (() => Promise<string>)): VisitorChat {
+    const options = identity === undefined ? OPTIONS : { ...OPTIONS, identity };
+    const chat = new VisitorChat(options, server.platform(local));
+    running.push(chat);
+    return chat;
+  }
+
   test("a customer who signs out of the shop leaves nothing behind", async () => {
     const local = new MemoryStore();
-    const known = new VisitorChat({ ...OPTIONS, identity: "jwt" }, server.platform(local));
-    running.push(known);
+    const known = named(local, jwt("jo"));
     void known.start();
     await settle();
+    server.peer.cut();
+    server.webtransport = server.websocket = "refuse";
     known.sendMessage(known.current, "private");
-    await settle();
+    known.setDraft(known.current, "secret");
     known.stop();
-    const anonymous = make(server.platform(local));
+    expect(named(local, jwt("jo")).current).toBe(known.current);
+    expect(local.keys("").some((key) => local.get(key)?.includes("private"))).toBe(true);
+    const anonymous = named(local);
     expect(anonymous.current).not.toBe(known.current);
     expect(anonymous.me).toBeNull();
+    expect(local.keys("").some((key) => /private|secret/.test(local.get(key) ?? ""))).toBe(false);
+  });
+
+  test("another customer, told of late, meets nothing of the one before", async () => {
+    const local = new MemoryStore();
+    const first = named(local, jwt("jo"));
+    void first.start();
+    await settle();
+    first.stop();
+    const second = named(local, () => Promise.resolve(jwt("al")));
+    void second.start();
+    await settle();
+    expect(second.link.phase).toBe("live");
+    expect(second.current).not.toBe(first.current);
+    expect(server.bodies.at(-1)).not.toHaveProperty("token");
+  });
+
+  test("an anonymous visitor who signs in at the shop goes on as the same", async () => {
+    const local = new MemoryStore();
+    const before = await live(server.platform(local));
+    before.sendMessage(before.current, "who am I?");
+    await settle();
+    before.stop();
+    const after = named(local, jwt("jo"));
+    void after.start();
+    await settle();
+    expect(after.current).toBe(before.current);
+    expect(brief(after)).toEqual([["who am I?", "sent"]]);
+    expect(server.bodies.at(-1)).toMatchObject({ token: "visitor-1", identity: jwt("jo") });
+  });
+
+  test("a first message that could not be sent is there after a reload, even without a session", async () => {
+    const local = new MemoryStore();
+    server.restStatus = 0;
+    const before = make(server.platform(local));
+    void before.start();
+    before.sendMessage(before.current, "anybody?");
+    await settle();
+    before.stop();
+    expect(before.link.phase).toBe("stopped");
+    server.restStatus = 200;
+    const after = await live(server.platform(local));
+    expect(brief(after)).toEqual([["anybody?", "sent"]]);
   });
 
   test("a shop that does not exist stops the client and says why", async () => {
