@@ -8,7 +8,7 @@ through the real stack where there is one. Nothing here looks at how fast anythi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -57,6 +57,11 @@ def deliver(conversation: UUID, seq: int, text: str = "") -> Deliver:
 
 def send(conversation: UUID, number: int, text: str = "") -> Send:
     return Send(UUID(int=number), conversation, "message", codec.pack({"text": text}))
+
+
+def of(flow: UUID, frames: Sequence[Frame]) -> list[Frame]:
+    """Those of one conversation."""
+    return [frame for frame in frames if getattr(frame, "conversation", None) == flow]
 
 
 async def until_closed(session: Session) -> tuple[list[Frame], SessionClosed]:
@@ -142,12 +147,8 @@ class SessionSuite:
                 pair.server.send(other)
             got_up, got_down = await asyncio.gather(take(pair.server, 200), take(pair.client, 200))
             for flow in flows:
-                assert [f for f in got_up if f.conversation == flow] == [
-                    f for f in up if f.conversation == flow
-                ]
-                assert [f for f in got_down if f.conversation == flow] == [
-                    f for f in down if f.conversation == flow
-                ]
+                assert of(flow, got_up) == of(flow, up)
+                assert of(flow, got_down) == of(flow, down)
 
     async def test_thousands_of_small_frames_both_ways(self, live: Maker) -> None:
         count, conversation = 3000, uuid4()

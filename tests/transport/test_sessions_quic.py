@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import pytest
 
+from tests.conformance.session_suite import Pair, deliver, go_live, of, send, take
+from tests.transport.support.lossy import lossy
 from tests.transport.support.stack import Stack
 from tests.transport.support.stack_suite import StackSuite, WebSocketSuite
 from transport.client import DialError, Trust, dial
@@ -63,6 +67,30 @@ class TestTrust:
             with pytest.raises(DialError, match="over UDP"):
                 async with dial(stack.url, kind, trust=trust):
                     pass
+
+
+async def test_order_and_once_through_a_network_that_loses(stack: Stack) -> None:
+    async with lossy(stack.port) as (relay, port):
+        url = f"https://127.0.0.1:{port}/v1/live"
+        async with dial(url, TransportKind.WEBTRANSPORT, trust=stack.trust) as client:
+            pair = Pair(client, await stack.sessions.get())
+            await go_live(pair)
+            relay.loss = 0.2
+            flows = [uuid4() for _ in range(4)]
+            up = [send(flows[number % 4], number) for number in range(80)]
+            down = [deliver(flows[seq % 4], seq, "z" * 40 * seq) for seq in range(80)]
+            for one, other in zip(up, down, strict=True):
+                pair.client.send(one)
+                pair.server.send(other)
+                await asyncio.sleep(0.002)
+            got_up, got_down = await asyncio.gather(take(pair.server, 80), take(client, 80))
+            for flow in flows:
+                for sent, got in ((up, got_up), (down, got_down)):
+                    assert of(flow, got) == of(flow, sent)
+            relay.loss = 0.0
+        assert relay.lost > 30
+        assert client.counters.duplicates > 0
+        assert pair.server.counters.first_by_datagram > 60
 
 
 async def test_nobody_is_there() -> None:
