@@ -25,6 +25,7 @@ from typing import Any, Protocol
 
 import structlog
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -39,6 +40,8 @@ ROTATE_AFTER = dt.timedelta(days=11)
 """Age at which the next development certificate takes over."""
 SKEW = dt.timedelta(hours=1)
 """A certificate is valid this long before it is used: a client's clock may be slow."""
+UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
+"""What the parsers of certificates and keys raise."""
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 log = structlog.get_logger("tradewind.tls")
@@ -139,7 +142,11 @@ class Certificates:
         """Check for ever."""
         while True:
             await asyncio.sleep(self._poll_interval)
-            self.check()
+            try:
+                self.check()
+            except Exception as error:
+                # However odd a file is, the server that has a certificate goes on.
+                log.error("certificate.check_failed", exc_info=error)
 
     def _choose(self, connection: ssl.SSLObject, name: str | None, outer: ssl.SSLContext) -> None:
         connection.context = self._inner
@@ -159,7 +166,7 @@ class DevelopmentSource:
         """The first pair, or the next one when its day has come."""
         if self._current is None:
             self._current, self._next = self._load("current"), self._load("next")
-        elif not self._is_due(self._current, now):
+        elif self._next is not None and not self._is_due(self._current, now):
             return None
         if not self._is_usable(self._current, now) or self._is_due(self._current, now):
             self._advance(now)
@@ -268,11 +275,11 @@ def _identity(path: Path) -> tuple[int, int, int] | None:
 def _read(certfile: Path, keyfile: Path) -> KeyPair:
     try:
         chain = tuple(x509.load_pem_x509_certificates(certfile.read_bytes()))
-    except (OSError, ValueError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise CertificateError(f"Cannot read certificates from {certfile}: {error}") from error
     try:
         key = serialization.load_pem_private_key(keyfile.read_bytes(), None)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise CertificateError(
             f"Cannot read a private key without password from {keyfile}: {error}"
         ) from error

@@ -18,6 +18,7 @@ import websockets
 
 from tests.transport.support.echo import echo, read_body, respond, served, until
 from transport.asgi import ABORT, Receive, Scope, Send
+from transport.quic.dial import Trust, dial
 from transport.serve import Listening
 
 
@@ -274,7 +275,10 @@ async def test_error_of_the_caller_comes_out_as_it_is(tmp_path: Path) -> None:
 
 
 async def test_every_address_by_default(tmp_path: Path) -> None:
-    async with served(echo, tmp_path, host=None) as listening:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await respond(send, scope["client"][0].encode())
+
+    async with served(app, tmp_path, host=None) as listening:
         hosts: list[Any] = ["127.0.0.1"]
         if listening.host == "::":
             hosts.append("::1")
@@ -282,3 +286,6 @@ async def test_every_address_by_default(tmp_path: Path) -> None:
             _, writer = await asyncio.open_connection(host, listening.port, ssl=client_context())
             writer.close()
             await writer.wait_closed()
+            trust = Trust(hashes=frozenset(listening.certificates.hashes()))
+            async with dial(host, listening.port, trust=trust) as client:
+                assert (await client.request("GET", "/")).body == host.encode()

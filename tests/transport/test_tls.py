@@ -146,7 +146,7 @@ class TestFiles:
         assert certificates.check()
         assert name_of(certificates) == "two.test"
 
-    @pytest.mark.parametrize("what", ["rubbish", "half", "missing", "expired"])
+    @pytest.mark.parametrize("what", ["rubbish", "half", "missing", "expired", "folder"])
     def test_broken_change_keeps_the_old_and_says_so_once(
         self, tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -158,6 +158,9 @@ class TestFiles:
             key = keyfile.read_bytes()
             write(tmp_path, "two.test")
             keyfile.write_bytes(key)
+        elif what == "folder":
+            keyfile.unlink()
+            keyfile.mkdir()
         elif what == "missing":
             keyfile.unlink()
         else:
@@ -166,6 +169,8 @@ class TestFiles:
         assert not certificates.check()
         assert name_of(certificates) == "one.test"
         assert capsys.readouterr().out.count("certificate.kept_old") == 1
+        if what == "folder":
+            keyfile.rmdir()
         write(tmp_path, "three.test")
         assert certificates.check()
 

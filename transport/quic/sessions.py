@@ -192,10 +192,7 @@ class WebTransportSession:
         elif kind == "webtransport.stream.send":
             await self._send_stream(message["stream"], message["data"], message.get("more", True))
         elif kind == "webtransport.stream.reset":
-            code = capsules.to_http_code(message["code"])
-            self._server.quic.reset_stream(message["stream"], code)
-            self._server.h3.end_sending(message["stream"])
-            self._server.flush()
+            self._reset_stream(message["stream"], message["code"])
         else:
             raise RuntimeError(f"unknown message {kind}")
 
@@ -215,8 +212,7 @@ class WebTransportSession:
 
     async def _send_stream(self, stream_id: int, data: bytes, more: bool) -> None:
         quic = self._server.quic
-        if stream_id != self.stream:
-            raise RuntimeError("a session has one stream, the one its client opened")
+        self._check_stream(stream_id)
         for start in range(0, max(1, len(data)), CHUNK):
             if not quic.can_send(stream_id):
                 return
@@ -226,6 +222,16 @@ class WebTransportSession:
                 self._server.h3.end_sending(stream_id)
             self._server.flush()
             await self._server.drained(stream_id)
+
+    def _reset_stream(self, stream_id: int, code: int) -> None:
+        self._check_stream(stream_id)
+        self._server.quic.reset_stream(stream_id, capsules.to_http_code(code))
+        self._server.h3.end_sending(stream_id)
+        self._server.flush()
+
+    def _check_stream(self, stream_id: int) -> None:
+        if stream_id != self.stream:
+            raise RuntimeError("a session has one stream, the one its client opened")
 
     # The end
 

@@ -64,6 +64,13 @@ async def test_stream_and_datagrams_come_back(tmp_path: Path) -> None:
         assert not session.send_datagram(bytes(1170))
 
 
+@pytest.mark.parametrize("protocol", [b"webtransport", b"webtransport-h3"])
+async def test_both_names_of_the_protocol(tmp_path: Path, protocol: bytes) -> None:
+    async with served(echo, tmp_path) as listening, connected(listening) as client:
+        stream = client._open("CONNECT", "/v1/live", [], protocol=protocol)
+        assert (await stream.head())[0] == 200
+
+
 async def test_scope(tmp_path: Path) -> None:
     recorder = Recorder()
     async with session_with(recorder, tmp_path) as (_, _, listening):
@@ -221,6 +228,25 @@ async def test_stream_reset_carries_its_code(tmp_path: Path) -> None:
         client.flush()
         event = await recorder.next()
         assert event == {"type": "webtransport.stream.reset", "stream": stream, "code": 77}
+
+
+async def test_reset_by_the_application_carries_its_code(tmp_path: Path) -> None:
+    recorder = Recorder()
+    async with session_with(recorder, tmp_path) as (client, session, _):
+        resets = asyncio.Queue[StreamReset]()
+        handle = client.handle
+
+        def noting(event: Any) -> None:
+            if isinstance(event, StreamReset):
+                resets.put_nowait(event)
+            handle(event)
+
+        client._peer.handler.handle = noting  # type: ignore[union-attr,method-assign]
+        session.send_stream(b"x")
+        stream = (await recorder.next())["stream"]
+        await recorder.send({"type": "webtransport.stream.reset", "stream": stream, "code": 77})
+        reset = await asyncio.wait_for(resets.get(), 3)
+        assert (reset.stream_id, capsules.from_http_code(reset.error_code)) == (stream, 77)
 
 
 async def test_flood_that_nobody_takes_closes_the_session(tmp_path: Path) -> None:
