@@ -15,6 +15,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import structlog
@@ -23,7 +24,7 @@ from quart import Quart
 from quart_schema import Info, QuartSchema
 
 from server import demo, secret
-from server.api import agent, errors, ops, pages, security, visitor
+from server.api import access, agent, errors, ops, pages, security, visitor
 from server.api.addresses import Addresses
 from server.api.door import Door
 from server.bus.base import Bus
@@ -149,7 +150,9 @@ def certificates(settings: Settings) -> Certificates:
     """The operator's certificate, or one made for development. Raises CertificateError."""
     if settings.certificate is not None and settings.key is not None:
         return Certificates.files(settings.certificate, settings.key)
-    return Certificates.development(settings.data_dir / "certificates", settings.names)
+    public = urlsplit(settings.public_url or "").hostname
+    names = (*settings.names, public) if public else settings.names
+    return Certificates.development(settings.data_dir / "certificates", names)
 
 
 def _people(base: _Base) -> _People:
@@ -231,6 +234,7 @@ def _quart(base: _Base, people: _People, addresses: Addresses, login: demo.Login
     app.register_blueprint(pages.blueprint(pages.Pages(pages.FOLDER), start=start))
     errors.install(app)
     security.install(app, addresses, people.shops)
+    access.install(app)
     return app
 
 

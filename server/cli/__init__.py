@@ -22,6 +22,7 @@ cli.command()(serve)
 cli.command("doctor")(checks.examine)
 cli.command("smoke")(checks.try_out)
 cli.command()(checks.migrate)
+cli.command("settings")(checks.show_settings)
 cli.add_typer(people.shops, name="shop")
 cli.add_typer(people.agents, name="agent")
 

@@ -1,4 +1,4 @@
-"""`tradewind doctor`, `smoke` and `migrate`.
+"""`tradewind doctor`, `smoke`, `migrate` and `settings`.
 
 May import: doctor, smoke, logs; options; storage.
 """
@@ -18,6 +18,8 @@ from server.cli.options import Config, Database, DataDir, faults, out, settings_
 from storage import open as storage_open
 from storage.doctor import Level
 
+SECRET = frozenset({"secret", "metrics_token"})
+"""Settings that are not shown."""
 _COLORS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 
 
@@ -72,6 +74,21 @@ def try_out(
         _show(rows)
     if any(row.error is not None for row in rows):
         raise typer.Exit(1)
+
+
+def show_settings(config: Config = None) -> None:
+    """List every setting: its environment variable, what it is now, and what it means.
+
+    In a TOML file (--config, or TRADEWIND_CONFIG) the names are the same, small and without
+    TRADEWIND_. Flags are stronger than the file, the file is stronger than the environment.
+    """
+    settings = settings_of(config)
+    table = Table("environment variable", "now", "meaning")
+    for name, field in type(settings).model_fields.items():
+        hidden = name in SECRET and getattr(settings, name) is not None
+        now = "(set)" if hidden else str(getattr(settings, name))
+        table.add_row(f"TRADEWIND_{name.upper()}", now, field.description)
+    out.print(table)
 
 
 def _show(rows: list[smoke.Row]) -> None:

@@ -63,6 +63,7 @@ class Follower:
                 pass  # The gateway's loop hears of it and takes this follower away.
             except LocalProtocolError:
                 log.exception("a frame could not be sent", frame=type(frame).__name__)
+                self.session.close(CloseCode.INTERNAL, "the server made a mistake; resume")
 
     def _hold(self, frame: Frame) -> None:
         assert self._held is not None

@@ -140,8 +140,10 @@ class Gateway:
         except SessionClosed:
             return
         except NotAdmitted as refused:
+            log.info("session.refused", **_about(session), code=refused.code.name)
             session.close(refused.code, refused.reason)
             return
+        log.debug("session.joined", **_about(session), who=caller.who)
         gauge = self._metrics.sessions.labels(session.info.transport, caller.role.name.lower())
         async with self._hub.following(session, caller) as follower:
             with gauge.track_inprogress():
@@ -185,6 +187,12 @@ class Gateway:
         agents = self._hub.agents_online(caller.shop) if caller.role is Role.VISITOR else ()
         follower.welcome(welcome, map(deliver, replay.entries), agents)
         return True
+
+
+def _about(session: Session) -> dict[str, str]:
+    """What logs say of a session."""
+    info = session.info
+    return {"session": str(info.id), "transport": info.transport, "peer": info.peer[0]}
 
 
 async def _end_of(session: Session) -> str:

@@ -32,6 +32,8 @@ MAX_KNOWN = 10_000
 """Conversations held in memory; the least recently used goes first."""
 MAX_DIRTY = 5_000
 """Folds that wait to be written."""
+TOGETHER = 256
+"""Folds written at once."""
 PAGE = 500
 """Entries or conversations read at a time when catching up."""
 
@@ -41,14 +43,13 @@ log = structlog.get_logger(__name__)
 class Known:
     """One conversation as this worker knows it."""
 
-    __slots__ = ("dirty", "fold", "head", "record")
+    __slots__ = ("fold", "head", "record")
 
     def __init__(self, record: Conversation) -> None:
         self.record = record
         self.fold = loads(record.summary)
         self.head = self.fold.seq
         """The newest entry heard of; the fold may be behind it."""
-        self.dirty = False
 
     def folded(self) -> Conversation:
         """The record with the fold as it is now."""
@@ -114,13 +115,13 @@ class Conversations:
     async def flush(self) -> None:
         """Write every dirty fold. Raises StorageError; what was not written stays dirty."""
         async with self._writing:
-            for id, known in list(self._dirty.items()):
-                await self._level(known)
-                written = known.fold.seq
-                await self._directory.fold_conversation(known.folded())
-                if known.fold.seq == written == known.head:
-                    known.dirty = False
-                    self._dirty.pop(id, None)
+            waiting = list(self._dirty.values())
+            for start in range(0, len(waiting), TOGETHER):
+                # Together, so that the store can commit them as one group.
+                batch = map(self._write, waiting[start : start + TOGETHER])
+                for result in await asyncio.gather(*batch, return_exceptions=True):
+                    if isinstance(result, BaseException):
+                        raise result
 
     async def run(self) -> None:
         """Write folds behind, for ever."""
@@ -156,6 +157,13 @@ class Conversations:
         await self.flush()
         return len(behind)
 
+    async def _write(self, known: Known) -> None:
+        await self._level(known)
+        written = known.fold.seq
+        await self._directory.fold_conversation(known.folded())
+        if known.fold.seq == written == known.head:
+            self._dirty.pop(known.record.id, None)
+
     async def _level(self, known: Known) -> None:
         while known.fold.seq < known.head:
             page = await self._log.read(known.record.id, after=known.fold.seq, limit=PAGE)
@@ -167,7 +175,6 @@ class Conversations:
             self._mark(known)
 
     def _mark(self, known: Known) -> None:
-        known.dirty = True
         self._dirty[known.record.id] = known
         self._changed.set()
 

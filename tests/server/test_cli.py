@@ -14,7 +14,7 @@ WIDE = {"COLUMNS": "200", "NO_COLOR": "1"}
 @pytest.fixture
 def run(tmp_path: Path) -> Any:
     def run(*words: str, input: str = "", **env: str) -> Any:
-        where = [] if "--help" in words else ["--data-dir", str(tmp_path)]
+        where = [] if {"--help", "settings"} & {*words} else ["--data-dir", str(tmp_path)]
         return CliRunner().invoke(cli, [*words, *where], input=input, env={**WIDE, **env})
 
     return run
@@ -28,7 +28,7 @@ def add_shop(run: Any, *more: str) -> Any:
 
 @pytest.mark.parametrize(
     "verb",
-    ["", "serve", "migrate", "doctor", "smoke", "shop add", "shop list", "agent add",
+    ["", "serve", "settings", "migrate", "doctor", "smoke", "shop add", "shop list", "agent add",
      "agent list", "agent password"],
 )  # fmt: skip
 def test_every_verb_explains_itself(run: Any, verb: str) -> None:
@@ -104,6 +104,14 @@ def test_migrate_says_what_it_did(run: Any) -> None:
     assert "it was 0001" in run("migrate").output
     wrong = run("migrate", "--database", "mysql://x")
     assert (wrong.exit_code, "sqlite:///" in wrong.output) == (2, True)
+
+
+def test_settings_are_listed_and_secrets_are_not(run: Any) -> None:
+    done = run("settings", TRADEWIND_PORT="9999", TRADEWIND_SECRET="s" * 40)
+    assert done.exit_code == 0
+    for says in ("TRADEWIND_PORT", "9999", "(set)", "TRADEWIND_DRAIN_SECONDS"):
+        assert says in done.output
+    assert "sss" not in done.output
 
 
 def test_the_doctor_finds_what_is_wrong(run: Any, tmp_path: Path) -> None:
