@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from itertools import count
 
 import structlog
 
@@ -34,6 +35,8 @@ SLICE = 4096
 """Stream bytes fed to the machine at once; between slices the server has its turn."""
 BREATHER = 32
 """Unread frames at which the reading task waits for one turn of the loop."""
+TURN = 64
+"""Inputs after which a session lets all others have their turn."""
 
 log = structlog.get_logger(__name__)
 
@@ -166,9 +169,11 @@ class Driver:
     async def _read(self) -> None:
         """Read until the transport ends. After the session's end, what comes is thrown away."""
         try:
-            while True:
+            for number in count():
                 via, data = await self._carrier.receive()
                 await self._take(via, data)
+                if number % TURN == TURN - 1:
+                    await asyncio.sleep(0)  # A carrier with much to give does not wait by itself.
         except SessionClosed as end:
             self._machine.lost(end.code, end.reason)
         except RemoteProtocolError as error:
@@ -196,7 +201,8 @@ class Driver:
             if frames := self._machine.receive(via, piece, now):
                 self._inbox += frames
                 _wake(self._reader)
-            self._flush(now)
+            if frames or self._machine.queued or self.closed:
+                self._flush(now)
             if self._machine.role is Role.CLIENT:
                 await self._wait_for_room()
             elif len(self._inbox) > BREATHER:
@@ -235,7 +241,8 @@ class Driver:
             self._machine.lost(end.code, end.reason)
         finally:
             outlet.task = None
-        self._flush(self._loop.time())
+        if outlet is self._datagrams or self.closed:
+            self._flush(self._loop.time())
 
     # The end.
 
