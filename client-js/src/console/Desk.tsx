@@ -3,7 +3,9 @@ import type { VNode } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { AgentClient, Summary } from "../core/api.ts";
 import type { ComposerHandle } from "../ui/Composer.tsx";
+import { useIncoming } from "../ui/hooks.ts";
 import { ChatIcon } from "../ui/icons.tsx";
+import { visitorName } from "../ui/people.ts";
 import { useAlerts } from "./alerts/useAlerts.ts";
 import { commands } from "./commands.ts";
 import { Conversation } from "./conversation/Conversation.tsx";
@@ -103,6 +105,7 @@ export function Desk({ client, preferences, prefer }: DeskProps): VNode {
           <Details client={client} summary={open} onClose={() => change({ detailed: false })} />
         </>
       )}
+      <Announcement client={client} />
       {desk.overlay === "help" && <Help onClose={() => change({ overlay: null })} />}
       {desk.overlay === "palette" && (
         <Palette
@@ -111,6 +114,17 @@ export function Desk({ client, preferences, prefer }: DeskProps): VNode {
         />
       )}
     </main>
+  );
+}
+
+/** Tells screen readers what visitors write. */
+function Announcement({ client }: { readonly client: AgentClient }): VNode {
+  const [incoming] = useIncoming(client);
+  const visitor = client.inbox.find(({ id }) => id === incoming?.conversation)?.visitor;
+  return (
+    <div class="tw-hidden" aria-live="polite">
+      {incoming !== null && visitor !== undefined && `${visitorName(visitor)}: ${incoming.message.text}`}
+    </div>
   );
 }
 

@@ -1,6 +1,6 @@
 /** Small hooks that both pages share. May import preact and the core's types. */
 import { useCallback, useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
-import type { BaseClient, ConversationView } from "../core/api.ts";
+import type { BaseClient, ConversationView, Message, Uuid } from "../core/api.ts";
 import { markBefore } from "./rows.ts";
 
 /** Draws the component anew whenever the client's state changed. */
@@ -81,6 +81,18 @@ export function useReadMark(
     if (atEnd && seen && unread > 0 && timeline.length > 0) client.markRead(id);
   }, [atEnd, seen, unread, id, timeline, client]);
   return setAtEnd;
+}
+
+export interface Incoming {
+  readonly conversation: Uuid;
+  readonly message: Message;
+}
+
+/** The newest message of somebody else that came while this page was open, and a way to forget it. */
+export function useIncoming(client: Pick<BaseClient, "onMessage">): [Incoming | null, () => void] {
+  const [incoming, setIncoming] = useState<Incoming | null>(null);
+  useEffect(() => client.onMessage((conversation, message) => setIncoming({ conversation, message })), [client]);
+  return [incoming, () => setIncoming(null)];
 }
 
 /** A handler that stays the same object and always runs the newest version. Not to be called while drawing. */

@@ -18,6 +18,7 @@ interface PanelProps {
   readonly speech: Speech;
   readonly greeting: string | null;
   readonly small: boolean;
+  readonly focused: boolean;
   nameOf(person: string): string;
   onClose(): void;
 }
@@ -77,7 +78,7 @@ export function Panel(props: PanelProps): VNode {
 }
 
 function Conversation(props: PanelProps & { readonly panel: RefObject<HTMLDivElement | null> }): VNode {
-  const { client, speech, nameOf, panel, small } = props;
+  const { client, speech, nameOf, panel, small, focused } = props;
   const id = client.current;
   const blank = useMemo(() => emptyView(id), [id]);
   const view = client.conversation(id) ?? blank;
@@ -85,12 +86,16 @@ function Conversation(props: PanelProps & { readonly panel: RefObject<HTMLDivEle
   const unreadAfter = useUnreadMark(view, view.unread);
   const setAtEnd = useReadMark(client, view, view.unread);
 
+  const first = useRef(true);
   // A touch screen's keyboard must not jump up before the person wants to write.
   // The conversation's id is a reason to do it again.
   useLayoutEffect(() => {
+    const quiet = first.current && !focused;
+    first.current = false;
+    if (quiet) return;
     if (small) panel.current?.focus({ preventScroll: true });
     else composer.current?.focus();
-  }, [id, small, panel]);
+  }, [id, small, panel, focused]);
 
   const describe = (happening: Happening): string | null => tell(happening, client, speech, nameOf);
   const older = useEvent(() => client.loadOlder(id));

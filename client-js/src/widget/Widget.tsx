@@ -1,11 +1,12 @@
 /** The whole widget: launcher, teaser, panel, and a voice for screen readers. */
 import type { VNode } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Message, Uuid, VisitorClient } from "../core/api.ts";
-import { useClient, useTheme } from "../ui/hooks.ts";
+import type { VisitorClient } from "../core/api.ts";
+import { useClient, useIncoming, useTheme } from "../ui/hooks.ts";
 import type { Speech } from "../ui/i18n/index.ts";
 import { Launcher } from "./Launcher.tsx";
-import { accents, keepSettings, keptSettings, toLook } from "./look.ts";
+import { accents, toLook } from "./look.ts";
+import { keepSettings, keptSettings } from "./memory.ts";
 import { Panel } from "./Panel.tsx";
 import { Teaser } from "./Teaser.tsx";
 import { useSmallScreen } from "./useFullScreen.ts";
@@ -16,13 +17,15 @@ export interface WidgetProps {
   readonly shop: string;
   readonly speech: Speech;
   readonly open: boolean;
+  /** Open because it was so on the last page: the shop's page keeps the focus. */
+  readonly restored: boolean;
   onOpen(open: boolean): void;
 }
 
 /** Without word from the server the launcher shows itself, in its default colour, after this long. */
 const UNVEIL = 2_500;
 
-export function Widget({ client, server, shop, speech, open, onOpen }: WidgetProps): VNode {
+export function Widget({ client, server, shop, speech, open, restored, onOpen }: WidgetProps): VNode {
   useClient(client);
   const small = useSmallScreen();
   const settings = client.shop?.settings;
@@ -59,6 +62,7 @@ export function Widget({ client, server, shop, speech, open, onOpen }: WidgetPro
           speech={speech}
           greeting={look.greeting}
           small={small}
+          focused={!restored}
           nameOf={nameOf}
           onClose={() => toggle(false)}
         />
@@ -98,18 +102,6 @@ function useVeil(known: boolean): boolean {
     return () => clearTimeout(timer);
   }, []);
   return !known && !waited;
-}
-
-interface Incoming {
-  readonly conversation: Uuid;
-  readonly message: Message;
-}
-
-/** The newest message of somebody else that came while this page was open. */
-function useIncoming(client: VisitorClient): [Incoming | null, () => void] {
-  const [incoming, setIncoming] = useState<Incoming | null>(null);
-  useEffect(() => client.onMessage((conversation, message) => setIncoming({ conversation, message })), [client]);
-  return [incoming, () => setIncoming(null)];
 }
 
 function unreadOf(client: VisitorClient): number {

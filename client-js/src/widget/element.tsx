@@ -6,7 +6,9 @@ import { render } from "preact";
 import type { VisitorClient } from "../core/api.ts";
 import { createVisitorClient } from "../core/index.ts";
 import { type Speech, speak } from "../ui/i18n/index.ts";
+import { keepOpen, readOpen } from "./memory.ts";
 import { widgetSheet } from "./sheet.ts";
+import { isSmallScreen } from "./useFullScreen.ts";
 import { Widget } from "./Widget.tsx";
 
 export class TradewindChat extends HTMLElement {
@@ -15,12 +17,16 @@ export class TradewindChat extends HTMLElement {
   #client: VisitorClient | null = null;
   #identity: string | null = null;
   #open = false;
+  #restored = false;
   readonly #root = this.attachShadow({ mode: "open" });
   readonly #pageLanguage = new MutationObserver(() => this.#draw());
 
   connectedCallback(): void {
     this.#root.adoptedStyleSheets = [widgetSheet()];
     this.#pageLanguage.observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });
+    // A chat that is open goes along to the shop's next page; over a whole small screen it would be in the way.
+    this.#restored = !isSmallScreen() && readOpen();
+    this.#open ||= this.#restored;
     this.#connect();
   }
 
@@ -76,6 +82,8 @@ export class TradewindChat extends HTMLElement {
 
   #show(open: boolean): void {
     this.#open = open;
+    this.#restored = false;
+    keepOpen(open);
     this.#draw();
   }
 
@@ -92,6 +100,7 @@ export class TradewindChat extends HTMLElement {
         shop={this.getAttribute("shop") ?? ""}
         speech={this.#speech()}
         open={this.#open}
+        restored={this.#restored}
         onOpen={(open) => this.#show(open)}
       />,
       this.#root,

@@ -1,6 +1,6 @@
 /**
- * How a shop wants the widget to look: read from its settings (anything unknown or broken falls back), kept in the
- * browser so that the next page shows the right colours at once. May import the colour helpers.
+ * How a shop wants the widget to look, read from its settings: anything unknown or broken falls back. May import the
+ * colour helpers.
  */
 import { contrast, mix, parseColor, readableOn, textOn } from "../ui/color.ts";
 import type { ThemeChoice } from "../ui/hooks.ts";
@@ -43,7 +43,7 @@ function inLanguage(value: unknown, speech: Speech, limit: number): string | nul
   return typeof text === "string" && text.trim() !== "" ? text.trim().slice(0, limit) : null;
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The stylesheet's accent tokens for the shop's colour, readable in either theme. */
@@ -59,23 +59,4 @@ export function accents(color: string, theme: "light" | "dark"): Record<string, 
     "--tw-accent-text": readableOn(color, background),
     "--tw-accent-soft": mix(color, background, 0.88),
   };
-}
-
-const key = (server: string, shop: string): string => `tradewind:look:${server}:${shop}`;
-
-export function keepSettings(server: string, shop: string, settings: Settings): void {
-  try {
-    localStorage.setItem(key(server, shop), JSON.stringify(settings));
-  } catch {
-    // A full or forbidden store costs a moment of the wrong colour, no more.
-  }
-}
-
-export function keptSettings(server: string, shop: string): Settings | null {
-  try {
-    const kept: unknown = JSON.parse(localStorage.getItem(key(server, shop)) ?? "null");
-    return isRecord(kept) ? kept : null;
-  } catch {
-    return null;
-  }
 }

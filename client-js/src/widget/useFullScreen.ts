@@ -8,6 +8,8 @@ import { useMedia } from "../ui/hooks.ts";
 
 const SMALL = "(max-width: 520px), (max-height: 480px) and (pointer: coarse)";
 
+export const isSmallScreen = (): boolean => matchMedia(SMALL).matches;
+
 export const useSmallScreen = (): boolean => useMedia(SMALL);
 
 export function useFullScreen(panel: RefObject<HTMLElement | null>, active: boolean): void {

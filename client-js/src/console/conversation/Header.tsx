@@ -33,7 +33,9 @@ export function Header(props: HeaderProps): VNode {
           <bdi>{name}</bdi>
         </h2>
         <p>
-          <span class="conversation-state">{summary.presence.state === "online" ? "Online" : "Not here now"}</span>
+          {summary.presence.state !== "offline" && (
+            <span class="conversation-state">{summary.presence.state === "online" ? "Online" : "Away"}</span>
+          )}
           <TransportChip presence={summary.presence} />
         </p>
       </div>
