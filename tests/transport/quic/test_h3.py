@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aioquic.h3.connection import FrameType, encode_frame
 from wsproto.connection import Connection as WebSocket
 from wsproto.connection import ConnectionType
 from wsproto.events import BytesMessage, CloseConnection
@@ -59,7 +60,8 @@ async def test_data_after_the_answer_does_no_harm(tmp_path: Path) -> None:
         sender.reset = lambda error_code: None  # a client that does not heed STOP_SENDING
         assert (await stream.head())[0] == 200
         for _ in range(10):
-            stream.send(bytes(1000))
+            client.quic.send_stream_data(stream.id, encode_frame(FrameType.DATA, bytes(1000)))
+            client.flush()
             await asyncio.sleep(0.005)
         assert await stream.receive() == b"no need to read"
         assert (await client.request("GET", "/")).status == 200
