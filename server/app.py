@@ -90,6 +90,8 @@ class Parts(Struct, frozen=True):
     storage: Storage
     leaving: Leaving
     demo: demo.Login | None
+    empty: bool
+    """Whether there is no shop yet."""
 
 
 class _Base(Struct, frozen=True):
@@ -143,6 +145,7 @@ async def building(settings: Settings, storage: Storage | None = None) -> AsyncI
             storage,
             base.leaving,
             login,
+            not await storage.directory.list_shops(),
         )
 
 

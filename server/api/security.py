@@ -14,7 +14,7 @@ from server.service.shops import Shops
 
 SHARED = frozenset({"/v1/visitor/session", "/v1/connect"})
 """What pages of the shops may fetch."""
-HSTS = "max-age=31536000; includeSubDomains"
+HSTS = "max-age=31536000"
 STEADY = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

@@ -92,4 +92,6 @@ def announce(parts: app.Parts, listening: Listening) -> None:
     if parts.demo is not None:
         rows.add_row("Sign in with", f"{parts.demo.email}  {parts.demo.password}")
     rows.add_row("Server", f"{secure} (UDP and TCP)")
+    if parts.empty:
+        rows.add_row("To begin", "tradewind shop add --help, then tradewind agent add --help")
     err.print(Panel(rows, title="Tradewind", expand=False), highlight=False)

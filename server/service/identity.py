@@ -220,7 +220,8 @@ def _updated(visitor: Visitor, said: tokens.Identity | None, arrival: Arrival, n
     """The visitor with what was learned by this arrival."""
     language = (said and said.language) or (arrival.language or "")[:35]
     profile = visitor.profile
-    if arrival.page:
+    # Agents click on it: a scheme that is no page's (javascript:, data:) is not kept.
+    if arrival.page and arrival.page.startswith(("https://", "http://")):
         profile = msgspec.json.encode({"page": arrival.page[:MAX_PAGE_URL]}).decode()
     return replace(
         visitor,

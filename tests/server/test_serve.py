@@ -19,9 +19,21 @@ import pytest
 
 from server import smoke
 from transport.client.dial import dial
+from transport.client.trust import Trust
 from transport.errors import CloseCode, SessionClosed
 from transport.session import Session, TransportKind
-from transport.wire.frames import VERSION, Drain, Hello, Welcome
+from transport.uuid7 import uuid7
+from transport.wire.codec import pack
+from transport.wire.frames import (
+    VERSION,
+    Accepted,
+    Deliver,
+    Drain,
+    Hello,
+    Position,
+    Send,
+    Welcome,
+)
 
 MAIN = "from server.cli import main; main()"
 
@@ -197,6 +209,37 @@ async def test_leaving(tmp_path: Path, how: signal.Signals) -> None:
         code = await asyncio.to_thread(server.process.wait, 10)
         assert code == 0
         assert time.monotonic() - began < 8
+
+
+async def test_killed_and_started_again(tmp_path: Path) -> None:
+    """What was accepted before a kill is there after it, once and in order."""
+    chat, accepted = uuid7(), []
+    with started(tmp_path) as server:
+        token = await asyncio.to_thread(_token, server)
+        url = f"ws://localhost:{server.plain_port}/v1/live"
+        async with dial(url, TransportKind.WEBSOCKET_H1) as session:
+            session.send(Hello(VERSION, token))
+            for n in range(20):
+                session.send(Send(uuid7(), chat, "message", pack({"text": f"{n}"})))
+            while len(accepted) < 8:
+                if isinstance(frame := await session.receive(), Accepted):
+                    accepted.append((frame.seq, frame.client_id))
+            server.process.kill()
+    with started(tmp_path) as server:
+        url = f"https://localhost:{server.port}/v1/live"
+        trust = Trust(insecure=True)
+        async with dial(url, TransportKind.WEBTRANSPORT, trust=trust) as session:
+            session.send(Hello(VERSION, token, (Position(chat, 0, 0),)))
+            while not isinstance(welcome := await session.receive(), Welcome):
+                pass
+            [resumed] = welcome.resumed
+            assert resumed.recovered
+            replay: list[Deliver] = []
+            while len(replay) < resumed.head:
+                if isinstance(frame := await session.receive(), Deliver):
+                    replay.append(frame)
+    assert [entry.seq for entry in replay] == list(range(1, resumed.head + 1))
+    assert [(entry.seq, entry.client_id) for entry in replay][: len(accepted)] == accepted
 
 
 def test_a_taken_port_is_said_in_a_sentence(server: Server, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import base64
 import time
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -97,6 +98,17 @@ async def test_the_former_token_keeps_the_visitor(rest: Rest) -> None:
     assert (await visitor(rest))["visitor"] != first["visitor"]
     for bad in ("rubbish", first["token"][:-5] + "AAAAA", rest.site.token(rest.site.agent)):
         assert (await visitor(rest, token=bad))["visitor"] != first["visitor"]
+
+
+async def test_the_page_a_visitor_is_on_is_a_page(rest: Rest) -> None:
+    directory = rest.site.parts.storage.directory
+    for page, kept in (
+        ("https://shop.example/a", '{"page":"https://shop.example/a"}'),
+        ("javascript:alert(1)", "{}"),
+        ("/relative", "{}"),
+    ):
+        id = UUID((await visitor(rest, page=page))["visitor"][2:])
+        assert (await directory.get_visitor(id)).profile == kept
 
 
 async def test_an_expired_token_still_says_who_one_was(rest: Rest) -> None:
