@@ -18,6 +18,7 @@ from tests.transport.support.stack_suite import StackSuite, WebSocketSuite
 from transport.client import DialError, Trust, dial
 from transport.driver import Driver
 from transport.errors import CloseCode
+from transport.quic.dial import Address
 from transport.session import TransportKind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -100,3 +101,15 @@ async def test_nobody_is_there() -> None:
         with pytest.raises(DialError, match="over UDP"):
             async with dial(url, TransportKind.WEBTRANSPORT, timeout=0.2):
                 pass
+
+
+async def test_a_host_whose_first_address_leads_nowhere(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def resolve(host: str, port: int) -> list[Address]:
+        return [(socket.AF_INET6, ("::1", port)), (socket.AF_INET, ("127.0.0.1", port))]
+
+    monkeypatch.setattr("transport.quic.dial.resolve", resolve)
+    async with dial(stack.url, TransportKind.WEBTRANSPORT, trust=stack.trust, timeout=5) as session:
+        assert (await stack.sessions.get()).info.peer[0] == "127.0.0.1"
+        assert not session.closed

@@ -209,7 +209,7 @@ class Client:
             timeout=settings.timeout,
         )
         attempts = [partial(dial, kind) for kind in settings.transports]
-        link = self._start(await race(attempts, settings.head_start), token)
+        link = self._start(await race(attempts, settings.head_start, Driver.abort), token)
         opened = clock()
         welcome = await link.welcomed()
         self._adopt(link)

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
 from urllib.parse import SplitResult
 
 from transport.carrier import Carrier
 from transport.client.errors import DialError, DialRefused
 from transport.client.framing import Framing
+from transport.client.race import race
 from transport.client.trust import Trust
 from transport.errors import CloseCode, SessionClosed, wire_code
 from transport.quic import dial as quic
 from transport.session import CLOSE_LINGER, TransportKind
 from transport.wire.lane import Via
 
+STAGGER = 0.25
+"""Seconds between the attempts at a host's addresses (RFC 8305 section 5)."""
 HIGH_WATER = 262_144
 """Bytes that the server has not acknowledged, at which a writer waits."""
 
@@ -135,7 +139,7 @@ async def connect_quic(
     )
     try:
         async with asyncio.timeout(timeout):
-            client = await quic.connect(*peer, trust=believed, timeout=timeout)
+            client = await _shake_hands(*peer, believed, timeout)
             try:
                 return await _open(client, parts.path, kind, origin), peer
             except BaseException:
@@ -143,8 +147,22 @@ async def connect_quic(
                 raise
     except quic.Refused as error:
         raise DialRefused(error.status) from None
-    except (quic.DialError, quic.ConnectionLost, TimeoutError, OSError) as error:
+    except (quic.DialError, quic.ConnectionLost, DialError, TimeoutError, OSError) as error:
         raise DialError(f"cannot connect to {parts.geturl()} over UDP: {error}") from error
+
+
+async def _shake_hands(host: str, port: int, trust: quic.Trust, timeout: float) -> quic.Http3Client:
+    """The addresses of a host against each other, as RFC 8305 asks: IPv6 may lead nowhere."""
+
+    async def attempt(address: quic.Address) -> quic.Http3Client:
+        try:
+            return await quic.connect(host, port, address=address, trust=trust, timeout=timeout)
+        except (quic.DialError, OSError) as error:
+            raise DialError(str(error)) from error
+
+    addresses = await quic.resolve(host, port)
+    attempts = [partial(attempt, address) for address in addresses]
+    return await race(attempts, STAGGER, quic.Http3Client.leave)
 
 
 async def _open(

@@ -1,31 +1,35 @@
-"""The transports of a list against each other, the better ones with a head start.
+"""Attempts against each other, the better ones first: transports, or the addresses of a host.
 
-What holds always: at most one session comes out; every other attempt is cancelled, or aborted if it
-succeeded at the same moment; when all fail, the last error is raised.
-May import: client, driver.
+What holds always: at most one result comes out; every other attempt is cancelled, or its result is
+dropped if it succeeded at the same moment; when all fail, the last error is raised.
+May import: client errors.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from transport.client.errors import DialError
-from transport.driver import Driver
 
-Attempt = Callable[[], Awaitable[Driver]]
+T = TypeVar("T")
 
 
-async def race(attempts: Sequence[Attempt], head_start: float | None) -> Driver:
-    """The first session that connects. The next attempt starts when the ones before it failed, or
+async def race(
+    attempts: Sequence[Callable[[], Coroutine[Any, Any, T]]],
+    head_start: float | None,
+    drop: Callable[[T], None],
+) -> T:
+    """The first result. The next attempt starts when the ones before it failed with DialError, or
     after `head_start` seconds (None: only when they failed)."""
     waiting = list(attempts)
-    running: set[asyncio.Task[Driver]] = set()
-    error = DialError("there is no transport to try: name at least one")
+    running: set[asyncio.Task[T]] = set()
+    error = DialError("there is nothing to try: name at least one transport")
     try:
         while waiting or running:
             if waiting:
-                running.add(asyncio.ensure_future(waiting.pop(0)()))
+                running.add(asyncio.create_task(waiting.pop(0)()))
             done, running = await asyncio.wait(
                 running,
                 timeout=head_start if waiting else None,
@@ -38,17 +42,17 @@ async def race(attempts: Sequence[Attempt], head_start: float | None) -> Driver:
                 except DialError as failed:
                     error = failed
             for loser in won[1:]:
-                loser.abort()
+                drop(loser)
             if won:
                 return won[0]
     finally:
-        await _call_off(running)
+        await _call_off(running, drop)
     raise error
 
 
-async def _call_off(running: set[asyncio.Task[Driver]]) -> None:
+async def _call_off(running: set[asyncio.Task[T]], drop: Callable[[T], None]) -> None:
     for task in running:
         task.cancel()
     for late in await asyncio.gather(*running, return_exceptions=True):
-        if isinstance(late, Driver):
-            late.abort()
+        if not isinstance(late, BaseException):
+            drop(late)

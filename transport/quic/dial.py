@@ -57,6 +57,7 @@ from transport.quic.opened import (
 from transport.quic.peer import Peer, clock
 
 __all__ = [
+    "Address",
     "Closed",
     "ConnectionLost",
     "Datagram",
@@ -69,7 +70,9 @@ __all__ = [
     "StreamData",
     "Trust",
     "WebTransport",
+    "connect",
     "dial",
+    "resolve",
 ]
 
 DIAL_TIMEOUT = 10.0
@@ -119,21 +122,38 @@ async def dial(
             await asyncio.sleep(0)
 
 
-async def connect(
-    host: str, port: int, *, trust: Trust | None = None, timeout: float = DIAL_TIMEOUT
-) -> Http3Client:
-    """Connect; the caller ends it by `leave` or `drop`. Raises DialError."""
-    loop = asyncio.get_running_loop()
+Address = tuple[socket.AddressFamily, Any]
+
+
+async def resolve(host: str, port: int) -> list[Address]:
+    """The host's first address of each family, in the order the system likes. Raises DialError."""
     try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except OSError as error:
         raise DialError(f"There is no address for {host}: {error}") from error
-    family, _, _, _, address = found[0]
+    first: dict[socket.AddressFamily, Any] = {}
+    for family, _, _, _, address in found:
+        first.setdefault(family, address)
+    return list(first.items())
+
+
+async def connect(
+    host: str,
+    port: int,
+    *,
+    address: Address | None = None,
+    trust: Trust | None = None,
+    timeout: float = DIAL_TIMEOUT,
+) -> Http3Client:
+    """Connect, to the first address or the one given; the caller ends it by `leave` or `drop`.
+    Raises DialError."""
+    family, target = address or (await resolve(host, port))[0]
     dialler = _Dialler()
+    loop = asyncio.get_running_loop()
     await loop.create_datagram_endpoint(lambda: dialler, family=family)
     client = Http3Client(dialler, host, port, trust or Trust())
     try:
-        await client.connect(address, timeout)
+        await client.connect(target, timeout)
     except BaseException:
         client.leave()
         raise
