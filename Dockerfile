@@ -6,7 +6,8 @@ ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 FROM ${NODE_IMAGE} AS pages
 WORKDIR /src/client-js
 COPY client-js/package.json client-js/package-lock.json ./
-RUN npm ci --no-audit --no-fund
+# Not `npm ci`: it fails where a registry lacks an optional package of a foreign platform.
+RUN npm install --no-save --no-audit --no-fund
 COPY client-js/ ./
 RUN npm run build
 

@@ -15,7 +15,8 @@ help: ## Say what there is.
 	touch $@
 
 client-js/node_modules/.done: client-js/package.json client-js/package-lock.json
-	cd client-js && npm ci --no-audit --no-fund --loglevel=error
+	# Not `npm ci`: it fails where a registry lacks an optional package of a foreign platform.
+	cd client-js && npm install --no-save --no-audit --no-fund --loglevel=error
 	touch $@
 
 server/pages/.done: client-js/node_modules/.done $(shell find client-js/src client-js/*.ts client-js/*.html client-js/*.json -type f 2>/dev/null | grep -v node_modules)
