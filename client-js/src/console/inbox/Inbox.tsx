@@ -3,7 +3,7 @@
  * when the loaded ones run out, it asks for the next.
  */
 import type { RefObject, VNode } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { AgentClient, Summary } from "../../core/api.ts";
 import { useEvent, useNow } from "../../ui/hooks.ts";
 import { CheckCircleIcon, CloseIcon, InboxIcon, SearchIcon } from "../../ui/icons.tsx";
@@ -14,6 +14,8 @@ const PAGE = 60;
 /** More is loaded this many pixels before the end. */
 const NEAR_END = 400;
 const MINUTE = 60_000;
+/** Pages fetched by themselves for a filter that leaves too few rows to scroll; after these a button asks. */
+const OWN_PAGES = 4;
 
 export interface InboxProps {
   readonly client: AgentClient;
@@ -31,16 +33,22 @@ export interface InboxProps {
 export function Inbox(props: InboxProps): VNode {
   const { client, rows, filter, query } = props;
   const [size, setSize] = useState(PAGE);
+  const own = useRef(0);
   // Another list starts at its top.
-  useEffect(() => setSize(PAGE), [filter, query]);
+  useEffect(() => {
+    own.current = 0;
+    setSize(PAGE);
+  }, [filter, query]);
   const more = useEvent((): void => {
     if (size < rows.length) setSize(size + PAGE);
     else if (client.inboxHasMore && !client.inboxLoading) void client.loadMoreInbox();
   });
-  // A filter may leave too few rows to scroll: then the next ones are fetched without it.
+  const few = rows.length < PAGE / 4 && client.inboxHasMore && !client.inboxLoading;
   useEffect(() => {
-    if (rows.length < PAGE / 4 && client.inboxHasMore && !client.inboxLoading) void client.loadMoreInbox();
-  }, [rows.length, client, client.inboxHasMore, client.inboxLoading]);
+    if (!few || own.current >= OWN_PAGES) return;
+    own.current += 1;
+    void client.loadMoreInbox();
+  }, [few, client, filter, query]);
 
   return (
     <>
@@ -56,6 +64,11 @@ export function Inbox(props: InboxProps): VNode {
         <Rows {...props} rows={rows.slice(0, size)} />
         {rows.length === 0 && (client.inboxLoading ? <Skeleton /> : <Empty filter={filter} query={query} />)}
         {rows.length > 0 && client.inboxLoading && <div class="tw-spinner inbox-spinner" />}
+        {few && (
+          <button type="button" class="inbox-more" onClick={more} data-testid="inbox-more">
+            Look further back
+          </button>
+        )}
       </div>
     </>
   );
