@@ -1,8 +1,11 @@
-"""What operators do to shops and agents from the command line, beside a server or without one.
+"""What operators do to shops and agents: requests and replies as records, and carrying them out.
 
-What holds always: each function opens the store, does one thing and closes it; passwords are
-stored as argon2id hashes only.
-May import: config, domain, service; storage.
+The command line hands them to a running server through its control socket, because a store may
+serve one process at a time; without a running server it opens the store itself (control.py).
+
+What holds always: passwords are stored as argon2id hashes only, and no reply carries one; what
+cannot be done is answered by No with a sentence that says what to do.
+May import: domain, service; storage.
 """
 
 from __future__ import annotations
@@ -11,100 +14,147 @@ import base64
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import urlsplit
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from server.config import Settings
 from server.domain.refusal import Code, Refusal
+from server.service.guard import guarded
 from server.service.passwords import Passwords
 from storage.base import Agent, Directory, NotUnique, Shop
-from storage.open import open_storage
 from transport.uuid7 import uuid7
 
 ROLES = ("agent", "admin")
 _SHOP_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
-async def add_shop(
-    settings: Settings, id: str, name: str, origins: tuple[str, ...], identity_key: bool
-) -> Shop:
-    """Add a shop, or change the one with this id. Raises Refusal."""
-    if not _SHOP_ID.fullmatch(id):
-        raise Refusal(Code.INVALID, f"“{id}” is no shop id: use a-z, 0-9 and dashes")
-    key = None
-    if identity_key:
-        key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
-    async with _directory(settings) as directory:
-        former = await directory.get_shop(id) or Shop(id, name, (), created_at=_now())
-        shop = replace(
-            former,
-            name=name,
-            origins=tuple(map(_origin, origins)),
-            identity_key=key or former.identity_key,
-        )
-        await directory.put_shop(shop)
-        return shop
+class AddShop(Struct, frozen=True, tag=True):
+    """Add a shop, or change the one with this id. `new_key`: make it an identity key."""
+
+    id: str
+    name: str
+    origins: tuple[str, ...]
+    new_key: bool = False
 
 
-async def list_shops(settings: Settings) -> list[Shop]:
+class ListShops(Struct, frozen=True, tag=True):
     """All shops."""
-    async with _directory(settings) as directory:
-        return await directory.list_shops()
 
 
-async def add_agent(
-    settings: Settings, email: str, shop: str, name: str, role: str, password: str
-) -> Agent:
-    """Add an agent. Raises Refusal."""
-    if role not in ROLES:
-        raise Refusal(Code.INVALID, f"“{role}” is no role: use {' or '.join(ROLES)}")
-    if "@" not in email:
-        raise Refusal(Code.INVALID, f"“{email}” is no e-mail address")
-    async with _directory(settings) as directory:
-        await _shop(directory, shop)
-        hashed = await _hash(password)
-        agent = Agent(uuid7(), shop, email, name, hashed, role=role, created_at=_now())
-        try:
-            await directory.put_agent(agent)
-        except NotUnique:
-            raise Refusal(
-                Code.CONFLICT, f"there is an agent {email} already; see `tradewind agent password`"
-            ) from None
-        return agent
+class AddAgent(Struct, frozen=True, tag=True):
+    email: str
+    shop: str
+    name: str
+    role: str
+    password: str
 
 
-async def list_agents(settings: Settings, shop: str) -> list[Agent]:
-    """The agents of a shop. Raises Refusal."""
-    async with _directory(settings) as directory:
-        await _shop(directory, shop)
-        return await directory.list_agents(shop)
+class ListAgents(Struct, frozen=True, tag=True):
+    shop: str
 
 
-async def set_password(settings: Settings, email: str, password: str) -> Agent:
-    """Give an agent a new password. Raises Refusal."""
-    async with _directory(settings) as directory:
-        agent = await directory.find_agent(email)
-        if agent is None:
-            raise Refusal(Code.NOT_FOUND, f"there is no agent {email}; see `tradewind agent list`")
-        agent = replace(agent, password_hash=await _hash(password))
-        await directory.put_agent(agent)
-        return agent
+class SetPassword(Struct, frozen=True, tag=True):
+    email: str
+    password: str
 
 
-@asynccontextmanager
-async def _directory(settings: Settings) -> AsyncIterator[Directory]:
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    storage = open_storage(settings.database_url)
+Request = AddShop | ListShops | AddAgent | ListAgents | SetPassword
+
+
+class Done(Struct, frozen=True, tag=True):
+    """The records that were made, changed or asked for."""
+
+    shops: list[Shop] = []
+    agents: list[Agent] = []
+
+
+class No(Struct, frozen=True, tag=True):
+    """It was not done. The message says why, and what would help."""
+
+    message: str
+
+
+Reply = Done | No
+
+
+async def carry_out(directory: Directory, request: Request) -> Reply:
+    """Do what is asked."""
     try:
-        yield storage.directory
-    finally:
-        await storage.close()
+        with guarded():
+            done = await _HANDLERS[type(request)](directory, request)
+    except Refusal as refusal:
+        return No(refusal.message)
+    return replace(done, agents=[replace(agent, password_hash="") for agent in done.agents])
 
 
-async def _shop(directory: Directory, id: str) -> None:
+async def _add_shop(directory: Directory, asked: AddShop) -> Done:
+    if not _SHOP_ID.fullmatch(asked.id):
+        raise Refusal(Code.INVALID, f"“{asked.id}” is no shop id: use a-z, 0-9 and dashes")
+    key = None
+    if asked.new_key:
+        key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+    former = await directory.get_shop(asked.id)
+    former = former or Shop(asked.id, asked.name, (), created_at=_now())
+    shop = replace(
+        former,
+        name=asked.name,
+        origins=tuple(map(_origin, asked.origins)),
+        identity_key=key or former.identity_key,
+    )
+    await directory.put_shop(shop)
+    return Done(shops=[shop])
+
+
+async def _list_shops(directory: Directory, asked: ListShops) -> Done:
+    return Done(shops=await directory.list_shops())
+
+
+async def _add_agent(directory: Directory, asked: AddAgent) -> Done:
+    if asked.role not in ROLES:
+        raise Refusal(Code.INVALID, f"“{asked.role}” is no role: use {' or '.join(ROLES)}")
+    if "@" not in asked.email:
+        raise Refusal(Code.INVALID, f"“{asked.email}” is no e-mail address")
+    await _check_shop(directory, asked.shop)
+    hashed = await _hash(asked.password)
+    agent = Agent(
+        uuid7(), asked.shop, asked.email, asked.name, hashed, role=asked.role, created_at=_now()
+    )
+    try:
+        await directory.put_agent(agent)
+    except NotUnique:
+        says = f"there is an agent {asked.email} already; see `tradewind agent password`"
+        raise Refusal(Code.CONFLICT, says) from None
+    return Done(agents=[agent])
+
+
+async def _list_agents(directory: Directory, asked: ListAgents) -> Done:
+    await _check_shop(directory, asked.shop)
+    return Done(agents=await directory.list_agents(asked.shop))
+
+
+async def _set_password(directory: Directory, asked: SetPassword) -> Done:
+    agent = await directory.find_agent(asked.email)
+    if agent is None:
+        says = f"there is no agent {asked.email}; see `tradewind agent list`"
+        raise Refusal(Code.NOT_FOUND, says)
+    agent = replace(agent, password_hash=await _hash(asked.password))
+    await directory.put_agent(agent)
+    return Done(agents=[agent])
+
+
+_HANDLERS: dict[type, Callable[[Directory, Any], Awaitable[Done]]] = {
+    AddShop: _add_shop,
+    ListShops: _list_shops,
+    AddAgent: _add_agent,
+    ListAgents: _list_agents,
+    SetPassword: _set_password,
+}
+
+
+async def _check_shop(directory: Directory, id: str) -> None:
     if await directory.get_shop(id) is None:
         raise Refusal(Code.NOT_FOUND, f"there is no shop “{id}”; see `tradewind shop list`")
 

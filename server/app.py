@@ -23,7 +23,7 @@ from msgspec import Struct
 from quart import Quart
 from quart_schema import Info, QuartSchema
 
-from server import demo, secret
+from server import control, demo, secret
 from server.api import access, agent, errors, ops, pages, security, visitor
 from server.api.addresses import Addresses
 from server.api.door import Door
@@ -131,6 +131,7 @@ async def building(settings: Settings, storage: Storage | None = None) -> AsyncI
         if settings.demo:
             login = await demo.seed(storage.directory, people.passwords, settings, unix_ms())
         gateway = await _gateway(base, people, stack)
+        await stack.enter_async_context(control.listening(settings, storage.directory))
         presented = certificates(settings)
         addresses = Addresses(settings.public_url, presented.hashes)
         quart = _quart(base, people, addresses, login)

@@ -2,7 +2,7 @@
 
 What holds always: a mistake of the person ends with a sentence that says what to do and exit code
 2; what was found wrong ends with exit code 1; nobody is shown a traceback for either.
-May import: config, domain; storage, transport.
+May import: config; storage, transport.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import typer
 from rich.console import Console
 
 from server.config import ConfigError, Settings, load
-from server.domain.refusal import Refusal
 from storage.base import StorageError
 from transport.tls import CertificateError
 
@@ -55,7 +54,5 @@ def faults() -> Iterator[None]:
     """End with a sentence on what people can mend."""
     try:
         yield
-    except Refusal as error:
-        stop(error.message)
     except (ConfigError, StorageError, CertificateError) as error:
         stop(str(error))

@@ -1,6 +1,6 @@
 """`tradewind shop …` and `tradewind agent …`.
 
-May import: admin; options.
+May import: admin, config, control; options.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from server import admin
-from server.cli.options import Config, Database, DataDir, faults, out, settings_of
+from server import admin, control
+from server.cli.options import Config, Database, DataDir, faults, out, settings_of, stop
+from server.config import Settings
 
 shops = typer.Typer(help="Add and list shops.", no_args_is_help=True)
 agents = typer.Typer(help="Add and list agents, and set their passwords.", no_args_is_help=True)
@@ -47,8 +48,7 @@ def shop_add(
 ) -> None:
     """Add a shop, or change the one with this id."""
     settings = settings_of(config, database=database, data_dir=data_dir)
-    with faults():
-        shop = asyncio.run(admin.add_shop(settings, id, name, tuple(origin), identity_key))
+    [shop] = _do(settings, admin.AddShop(id, name, tuple(origin), identity_key)).shops
     out.print(f"Shop [bold]{shop.id}[/] is there. A running server knows it within 5 seconds.")
     if identity_key:
         out.print(f"Identity key (base64url, HS256; keep it secret): {shop.identity_key}")
@@ -62,8 +62,7 @@ def shop_add(
 def shop_list(config: Config = None, database: Database = None, data_dir: DataDir = None) -> None:
     """List the shops."""
     settings = settings_of(config, database=database, data_dir=data_dir)
-    with faults():
-        found = asyncio.run(admin.list_shops(settings))
+    found = _do(settings, admin.ListShops()).shops
     table = Table("id", "name", "origins", "identity key")
     for shop in found:
         has_key = "no" if shop.identity_key is None else "yes"
@@ -84,8 +83,7 @@ def agent_add(
 ) -> None:
     """Add an agent to a shop."""
     settings = settings_of(config, database=database, data_dir=data_dir)
-    with faults():
-        agent = asyncio.run(admin.add_agent(settings, email, shop, name, role, password))
+    [agent] = _do(settings, admin.AddAgent(email, shop, name, role, password)).agents
     out.print(f"{agent.name} may sign in as {agent.email}.")
 
 
@@ -95,8 +93,7 @@ def agent_list(
 ) -> None:
     """List the agents of a shop."""
     settings = settings_of(config, database=database, data_dir=data_dir)
-    with faults():
-        found = asyncio.run(admin.list_agents(settings, shop))
+    found = _do(settings, admin.ListAgents(shop)).agents
     table = Table("e-mail", "name", "role", "active")
     for agent in found:
         table.add_row(agent.email, agent.name, agent.role, "yes" if agent.active else "no")
@@ -113,6 +110,14 @@ def agent_password(
 ) -> None:
     """Set an agent's password; the tokens they have end with it."""
     settings = settings_of(config, database=database, data_dir=data_dir)
-    with faults():
-        agent = asyncio.run(admin.set_password(settings, email, password))
+    [agent] = _do(settings, admin.SetPassword(email, password)).agents
     out.print(f"{agent.email} has a new password.")
+
+
+def _do(settings: Settings, request: admin.Request) -> admin.Done:
+    """Have it done by the running server, or here; or end with a sentence."""
+    with faults():
+        reply = asyncio.run(control.ask(settings, request))
+    if isinstance(reply, admin.No):
+        stop(reply.message)
+    return reply

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from server import smoke
+from server.cli import cli
 from transport.client.dial import dial
 from transport.client.trust import Trust
 from transport.errors import CloseCode, SessionClosed
@@ -141,6 +143,37 @@ def test_a_rebound_name_gets_no_session(server: Server) -> None:
     assert server.ask("GET", path, Host="evil.example", **key)[0] == 403
     assert server.ask("GET", path, Origin="https://evil.example", **key)[0] == 403
     assert server.ask("GET", "/v1/other", **key)[0] == 404
+
+
+def test_the_command_line_reaches_the_running_server(server: Server) -> None:
+    folder = Path(server.process.args[server.process.args.index("--data-dir") + 1])  # type: ignore
+    assert (folder / "control.sock").stat().st_mode & 0o777 == 0o600
+
+    def run(*words: str, expect: int = 0) -> str:
+        env = {"TRADEWIND_AGENT_PASSWORD": "correct horse", "TRADEWIND_DATA_DIR": str(folder)}
+        done = CliRunner().invoke(cli, [*words], env=env)
+        assert done.exit_code == expect, done.output
+        return done.output
+
+    run("shop", "add", "boots", "--name", "Boots", "--origin", "https://boots.example")
+    assert "boots" in run("shop", "list")
+    words = ("agent", "add", "ann@boots.example", "--shop", "boots", "--name", "Ann")
+    run(*words)
+    assert "already" in run(*words, expect=2)
+    login = {"email": "ann@boots.example", "password": "correct horse"}
+    status, _, session = server.ask("POST", "/v1/agent/session", login)
+    assert (status, session["agent"]["shop"]) == (200, "boots")
+
+
+def test_rubbish_on_the_control_socket(server: Server) -> None:
+    folder = Path(server.process.args[server.process.args.index("--data-dir") + 1])  # type: ignore
+    for rubbish in (b"{}\n", b"\xff\n", b"x" * 70_000 + b"\n", b"\n"):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(5)
+            client.connect(str(folder / "control.sock"))
+            client.sendall(rubbish)
+            with client.makefile() as answer:
+                assert json.loads(answer.readline())["type"] == "No"
 
 
 def test_the_port_speaks_tls_1_3_only(server: Server) -> None:
