@@ -50,6 +50,7 @@ class Shops:
     async def _all(self) -> dict[str, Shop]:
         now = self._clock()
         if self._shops is None or now - self._read_at >= FRESH:
+            self._read_at = now  # At once: who asks meanwhile is content with what is known.
             try:
                 shops = await self._directory.list_shops()
             except StorageError as error:
@@ -58,5 +59,4 @@ class Shops:
                 return self._shops
             self._shops = {shop.id: shop for shop in shops}
             self._origins = frozenset(origin for shop in shops for origin in shop.origins)
-            self._read_at = now
         return self._shops
