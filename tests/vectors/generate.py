@@ -212,6 +212,16 @@ SCRIPTS: list[dict[str, Any]] = [
         ],
     },
     {
+        "name": "a heartbeat of nothing is taken as 100 ms",
+        "role": "client", "max_datagram": None,
+        "steps": [
+            {"at": 0, "send": hello()}, {"at": 0, "poll": ...},
+            {"at": 10, "receive": ["message", welcome(heartbeat=0)]},
+            {"at": 50, "poll": ...}, {"timer": 100},
+            {"at": 100, "poll": ...}, {"timer": 200},
+        ],
+    },
+    {
         "name": "a frame before hello",
         "role": "server", "max_datagram": None,
         "steps": [

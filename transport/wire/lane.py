@@ -61,7 +61,7 @@ class Packet(NamedTuple):
     data: bytes
 
 
-@dataclass
+@dataclass(slots=True)
 class Counters:
     """What the lane did, for metrics: frames, datagram copies, and what the copies were for."""
 

@@ -49,6 +49,8 @@ from transport.wire.lane import Counters, LaneReceiver, LaneSender, Packet, Via
 
 HEARTBEAT = 25.0
 """Seconds of silence after which a client pings. Under the 30 s that NAT bindings for UDP live."""
+MIN_HEARTBEAT = 0.1
+"""Seconds; a shorter heartbeat counts as this, so no server can make a client ping in a loop."""
 SILENCE = 2.5
 """After this many heartbeats without a byte from the peer the session is HEARTBEAT_TIMEOUT."""
 HELLO_DEADLINE = 10.0
@@ -101,6 +103,23 @@ class Machine:
     carries none, None for a transport of messages (WebSocket), where each message is one frame.
     """
 
+    __slots__ = (
+        "_born",
+        "_hedged",
+        "_last_received",
+        "_last_sent",
+        "_messages",
+        "_nonce",
+        "_queued",
+        "_receiver",
+        "_sender",
+        "closed",
+        "counters",
+        "heartbeat",
+        "role",
+        "state",
+    )
+
     def __init__(
         self, role: Role, now: float, *, max_datagram: int | None, heartbeat: float = HEARTBEAT
     ) -> None:
@@ -111,7 +130,7 @@ class Machine:
         self.heartbeat = heartbeat
         self._hedged = bool(max_datagram)
         self._sender = None if max_datagram is None else LaneSender(max_datagram, self.counters)
-        self._receiver = LaneReceiver(self.counters)
+        self._receiver = None if max_datagram is None else LaneReceiver(self.counters)
         self._messages: list[bytes] = []
         self._queued = 0
         self._nonce = 0
@@ -163,7 +182,7 @@ class Machine:
         if isinstance(frame, Close):
             self._end(SessionClosed(frame.code, frame.reason))
         elif isinstance(frame, Welcome):
-            self.heartbeat = frame.heartbeat / 1000
+            self.heartbeat = max(MIN_HEARTBEAT, frame.heartbeat / 1000)
         self.state = TRANSITIONS.get((self.state, kind), self.state)
 
     def close(self, code: int, reason: str, now: float) -> None:
@@ -200,7 +219,7 @@ class Machine:
         return min(times, default=None)
 
     def _unwrap(self, via: Via, data: bytes) -> Iterable[bytes]:
-        if self._sender is None:
+        if self._receiver is None:
             self.counters.frames_received += 1
             return (data,)
         if via is Via.STREAM:
@@ -223,7 +242,7 @@ class Machine:
             self._queue(Pong(frame.nonce), hedge=False, now=now)
             return
         if isinstance(frame, Welcome):
-            self.heartbeat = frame.heartbeat / 1000
+            self.heartbeat = max(MIN_HEARTBEAT, frame.heartbeat / 1000)
         self.state = TRANSITIONS.get((self.state, kind), self.state)
         if not isinstance(frame, Pong):
             frames.append(frame)

@@ -22,6 +22,8 @@ import { LaneReceiver, LaneSender, newCounters, type Packet, type Via } from "./
 
 /** Milliseconds of silence after which a client pings. Under the 30 s that NAT bindings for UDP live. */
 export const HEARTBEAT = 25_000;
+/** A shorter heartbeat (ms) is taken as this: no server can make a client ping in a loop. */
+export const MIN_HEARTBEAT = 100;
 /** After this many heartbeats without a byte from the peer the session is HEARTBEAT_TIMEOUT. */
 export const SILENCE = 2.5;
 /** Milliseconds that a server waits for the first frame. */
@@ -156,7 +158,7 @@ export class Machine {
       throw new LocalProtocolError(`a ${this.role} may not send ${frame.type} while ${this.#state}`);
     }
     this.#queue(frame, now, hedge);
-    if (frame.type === "welcome") this.heartbeat = frame.heartbeat;
+    if (frame.type === "welcome") this.heartbeat = Math.max(MIN_HEARTBEAT, frame.heartbeat);
     if (frame.type === "close") this.#end({ code: frame.code, reason: frame.reason, remote: false });
     else this.#advance(frame.type);
   }
@@ -218,7 +220,7 @@ export class Machine {
         this.#measure(frame.nonce, now);
         return;
       case "welcome":
-        this.heartbeat = frame.heartbeat;
+        this.heartbeat = Math.max(MIN_HEARTBEAT, frame.heartbeat);
     }
     this.#advance(frame.type);
     frames.push(frame);
