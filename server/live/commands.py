@@ -2,7 +2,8 @@
 
 What holds always: every `send` and every `call` gets exactly one answer, be it a refusal; what asks
 for no answer (typing, received, read) is dropped in silence when it is too much or not theirs;
-commands are carried out in the order in which they came, calls in the order of calls.
+commands are carried out in the order in which they came, calls in the order of calls; a send that
+was refused for now is not overtaken by a later one of its conversation (turns.py).
 May import: domain, service, live; bus's events; the frames of transport.
 """
 
@@ -20,6 +21,7 @@ from server.live.calls import Calls
 from server.live.follower import Follower
 from server.live.hub import Hub
 from server.live.line import Line
+from server.live.turns import Turns
 from server.metrics import Metrics
 from server.service.chat import Chat
 from server.service.guard import guarded
@@ -63,6 +65,8 @@ class _Allowance:
     def __init__(self, tasks: asyncio.TaskGroup) -> None:
         self._buckets: dict[str, Bucket] = {}
         self.lines = {name: Line(tasks, MAX_WAITING) for name in _LINES}
+        self.turns = Turns()
+        self.arrived = 0
 
     def take(self, bucket: str, now: float) -> float:
         """0.0, or the seconds until the session may do this."""
@@ -111,21 +115,40 @@ class Commands:
         route = self._routes.get(type(frame))
         if route is None:
             return  # The machine let it through, and there is nothing to do for it.
+        allowance.arrived += 1
+        refuse = partial(self._refuse, follower, frame, allowance, allowance.arrived)
         if wait := allowance.take(route.bucket, self._clock()):
-            refusal = Refusal(Code.RATE_LIMITED, "too fast; slow down", int(wait * 1000) + 1)
-            self._refuse(follower, frame, refusal)
-        elif not allowance.lines[route.line].put(partial(self._run, route, follower, frame)):
-            self._refuse(follower, frame, Refusal(Code.BUSY, "too much of yours waits already"))
+            refuse(Refusal(Code.RATE_LIMITED, "too fast; slow down", int(wait * 1000) + 1))
+            return
+        work = partial(self._run, route, follower, frame, allowance, allowance.arrived)
+        if not allowance.lines[route.line].put(work):
+            refuse(Refusal(Code.BUSY, "too much of yours waits already"))
 
-    async def _run(self, route: Route, follower: Follower, frame: Frame) -> None:
+    async def _run(
+        self, route: Route, follower: Follower, frame: Frame, allowance: _Allowance, number: int
+    ) -> None:
         try:
+            if isinstance(frame, Send):
+                chat, id, now = frame.conversation, frame.client_id, self._clock()
+                if shared := allowance.turns.check(number, chat, id, now):
+                    raise shared
             await route.handle(follower, frame)
         except Refusal as refusal:
-            self._refuse(follower, frame, refusal)
+            self._refuse(follower, frame, allowance, number, refusal)
 
-    def _refuse(self, follower: Follower, frame: Frame, refusal: Refusal) -> None:
+    def _refuse(
+        self,
+        follower: Follower,
+        frame: Frame,
+        allowance: _Allowance,
+        number: int,
+        refusal: Refusal,
+    ) -> None:
         """Answer what asked for an answer; drop the rest."""
         self._metrics.refused.labels(refusal.code).inc()
+        if isinstance(frame, Send):
+            chat, id, now = frame.conversation, frame.client_id, self._clock()
+            allowance.turns.refused(number, chat, id, refusal, now)
         if isinstance(frame, Send | Call):
             follower.tell(
                 Refused(

@@ -254,6 +254,17 @@ async def test_too_many_sends_are_refused_and_nothing_is_lost(site: Any) -> None
     assert head == len(ids) - len(refused)
 
 
+async def test_a_refusal_does_not_change_the_order(site: Any) -> None:
+    visitor, chat = await site.join(site.visitor), uuid7()
+    ids = [visitor.post(chat, text=f"{n}") for n in range(25)]
+    refused = [a.client_id for a in [await visitor.answer() for _ in ids] if isinstance(a, Refused)]
+    assert refused == ids[-len(refused) :]
+    await asyncio.sleep(0.5)  # The rate would allow a few now, but not before the refused ones.
+    late = visitor.post(chat, text="late")
+    answer = await visitor.answer()
+    assert (answer.client_id, answer.code) == (late, "rate_limited")
+
+
 async def test_too_many_calls_are_refused_and_signals_dropped(site: Any) -> None:
     visitor, chat = await site.join(site.visitor), uuid7()
     await visitor.send(chat, text="hello")
