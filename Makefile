@@ -9,12 +9,14 @@ help: ## Say what there is.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .venv/.done: pyproject.toml requirements.lock
+	@deploy/needs.sh run
 	python3 -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
 client-js/node_modules/.done: client-js/package.json client-js/package-lock.json
+	@deploy/needs.sh run
 	# Not `npm ci`: it fails where a registry lacks an optional package of a foreign platform.
 	cd client-js && npm install --no-save --no-audit --no-fund --loglevel=error
 	touch $@
@@ -44,7 +46,7 @@ web-check: client-js/node_modules/.done
 	cd client-js && npm run --silent check && npm run --silent test
 
 needs: ## Install (apt, as root) what the tests need, or say what is missing.
-	@tests/needs.sh
+	@deploy/needs.sh test
 
 unit: .venv/.done ## Only the pure Python tests: seconds.
 	$(BIN)/pytest -q tests/transport/wire tests/server/domain
