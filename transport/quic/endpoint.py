@@ -5,7 +5,7 @@ when it is an Initial of at least 1,200 bytes that decrypts, or is counted and f
 connection does wrong hurts that connection only; a connection that ends takes its own IDs out of
 the table and looks at no other's; over `max_connections`, or MAX_HANDSHAKES unfinished ones, new
 Initials are ignored, so that the client tries again or takes TCP.
-May import: connection, peer, packet, h3, hyper, tls, asgi.
+May import: connection, peer, packet, steering, h3, hyper, tls, asgi.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from transport.quic import packet
 from transport.quic.connection import ALPN, H3_NO_ERROR, Connection, configuration
 from transport.quic.h3 import Http3Server
 from transport.quic.peer import Peer
+from transport.quic.steering import Slot
 from transport.tls import Certificates
 
 MAX_HANDSHAKES = 1_024
@@ -63,12 +64,14 @@ class Endpoint(asyncio.DatagramProtocol):
         state: dict[str, Any],
         *,
         max_connections: int,
+        slot: Slot | None = None,
     ) -> None:
         self._app = app
         self._certificates = certificates
         self._tasks = tasks
         self._state = state
         self._max_connections = max_connections
+        self._slot = slot or Slot()
         self._configuration = configuration(is_client=False)
         self._config = hypercorn_config(None)
         self._peers: dict[bytes, Peer] = {}
@@ -195,7 +198,7 @@ class Endpoint(asyncio.DatagramProtocol):
             self._count["quic_refused"] += 1
             return None
         self._certificates.apply_to(self._configuration)
-        quic = Connection(self._configuration, header.destination)
+        quic = Connection(self._configuration, header.destination, new_id=self._slot.connection_id)
         peer = Peer(quic, self._send, self)
         peer.handler = _Greeter(self, peer, address)
         self._all.add(peer)
