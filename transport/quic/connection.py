@@ -20,6 +20,8 @@ aioquic fails loudly. May import: nothing of Tradewind.
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Callable
 from typing import Any
 
 from aioquic.buffer import encode_uint_var, size_uint_var
@@ -88,6 +90,8 @@ PRIVATE: dict[str, tuple[str, ...]] = {
         "_crypto_buffers",
         "_datagrams_pending",
         "_handshake_complete",
+        "_host_cids",
+        "_local_initial_source_connection_id",
         "_local_max_data",
         "_local_max_streams_bidi",
         "_local_max_streams_uni",
@@ -96,6 +100,7 @@ PRIVATE: dict[str, tuple[str, ...]] = {
         "_peer_cid",
         "_remote_initial_source_connection_id",
         "_remote_max_datagram_frame_size",
+        "_replenish_connection_ids",
         "_stream_is_discarded",
         "_streams",
         "_write_stream_limits",
@@ -155,10 +160,20 @@ class _CreditLimit(Limit):
 class Connection(QuicConnection):
     """A QUIC connection whose every buffer is bounded."""
 
-    def __init__(self, configuration: QuicConfiguration, original_cid: bytes | None = None) -> None:
+    def __init__(
+        self,
+        configuration: QuicConfiguration,
+        original_cid: bytes | None = None,
+        *,
+        new_id: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        """`new_id` makes the connection IDs that we issue, of a given length."""
         super().__init__(
             configuration=configuration, original_destination_connection_id=original_cid
         )
+        self._new_id = new_id
+        self._name_ids(0)
+        self.host_cid = self._local_initial_source_connection_id = self._host_cids[0].cid
         # The reply carries the ACK: one datagram out instead of two.
         self._ack_delay = 0.0
         self._local_max_data = _CreditLimit(self._local_max_data)
@@ -267,6 +282,16 @@ class Connection(QuicConnection):
             self._datagrams_pending.popleft()
             self.datagrams_dropped += 1
         return super().datagrams_to_send(now)
+
+    def _replenish_connection_ids(self) -> None:
+        known = len(self._host_cids)
+        super()._replenish_connection_ids()
+        self._name_ids(known)
+
+    def _name_ids(self, start: int) -> None:
+        """Give the IDs that aioquic made at random, from `start` on, ours instead."""
+        for issued in self._host_cids[start:]:
+            issued.cid = self._new_id(CONNECTION_ID_LENGTH)
 
     def _confirm_handshake(self) -> None:
         """As aioquic's, giving back 48 KiB: TLS writes nothing into these buffers any more."""
