@@ -1,9 +1,13 @@
 """The command line: `tradewind VERB …`. Each verb is a thin skin over what does the work.
 
+Other packages add verbs by an entry point in the group `tradewind.commands`: so `bench` is a verb
+here, and yet the server knows nothing of it.
 May import: everything.
 """
 
 from __future__ import annotations
+
+from importlib.metadata import entry_points
 
 import typer
 
@@ -25,6 +29,8 @@ cli.command()(checks.migrate)
 cli.command("settings")(checks.show_settings)
 cli.add_typer(people.shops, name="shop")
 cli.add_typer(people.agents, name="agent")
+for verb in entry_points(group="tradewind.commands"):
+    cli.add_typer(verb.load(), name=verb.name)
 
 
 def main() -> None:

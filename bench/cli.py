@@ -1,0 +1,45 @@
+"""The command line `tradewind bench …`: one command per scenario.
+
+It is mounted on `tradewind` by an entry point (group `tradewind.commands` in pyproject.toml), so
+that the server knows nothing of the bench: bench and server stay beside each other.
+
+A scenario is a function of typer options in a module of bench/scenarios, registered here. These
+modules are loaded with every `tradewind` command, so what is slow to load they import inside.
+May import: everything in bench.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench import report
+from bench.options import HtmlFile, faults
+from bench.profiles import PROFILES
+from bench.report.record import Result, Table
+
+cli = typer.Typer(
+    name="bench",
+    help="Measure this server and its peers over an emulated network. Needs root.",
+    no_args_is_help=True,
+)
+
+
+@cli.command("profiles")
+def profiles() -> None:
+    """List the networks by name, and whose figures they rest on."""
+    rows = tuple((p.name, p.about, p.basis) for p in PROFILES.values())
+    table = Table("Profiles", ("name", "one way unless said otherwise", "basis"), rows)
+    report.show(Result(scenario="profiles", command="tradewind bench profiles", tables=(table,)))
+
+
+@cli.command("report")
+def redraw(
+    file: Annotated[Path, typer.Argument(help="What a scenario wrote with --json.")],
+    html: HtmlFile = None,
+) -> None:
+    """Show a result that was kept, and draw its page again."""
+    with faults():
+        report.finish(report.read(file), html=html)

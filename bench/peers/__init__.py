@@ -1,0 +1,1 @@
+"""The systems that are measured, each behind a small adapter."""
