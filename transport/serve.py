@@ -5,18 +5,15 @@
         print(listening.port, listening.loopback_port)
         await stop.wait()
 
-What holds always: UDP and TCP have the same port number, also when it is picked (port 0); leaving
-the block stops accepting at once, tells every client, gives the application `grace` seconds to
-finish and then cuts; after it nothing of this module runs any more. ASGI's lifespan is the caller's
-affair: no scope "lifespan" is sent.
-May import: everything below: quic, tcp, tls, asgi.
+What holds always: leaving the block stops accepting at once, tells every client, gives the
+application `grace` seconds to finish and then cuts; after it nothing of this module runs any more.
+ASGI's lifespan is the caller's affair: no scope "lifespan" is sent.
+May import: everything below: quic, tcp, sockets, tls, asgi.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -26,11 +23,9 @@ from msgspec import Struct, field
 
 from transport.asgi import App
 from transport.quic.endpoint import Endpoint
+from transport.sockets import Sockets, open_sockets
 from transport.tcp import TcpServer
 from transport.tls import Certificates
-
-PORT_TRIES = 20
-"""How often a free port is picked for both UDP and TCP before giving up."""
 
 log = structlog.get_logger("tradewind.serve")
 
@@ -67,44 +62,48 @@ class Listening(Struct, frozen=True):
         """Counters and gauges of both sides, for metrics."""
         return {**self.endpoint.stats(), **self.tcp.stats()}
 
+    def hand_over(self) -> None:
+        """Accept no more TCP: others listen on the same port. New UDP is steered to them."""
+        self.tcp.stop()
+
 
 @asynccontextmanager
-async def serving(app: App, config: ServeConfig) -> AsyncIterator[Listening]:
-    """Listen until the block is left. Raises OSError when a port is taken."""
-    udp, tcp = _bind_both(config.host, config.port)
-    sockets = [udp, tcp]
+async def serving(
+    app: App, config: ServeConfig, sockets: Sockets | None = None
+) -> AsyncIterator[Listening]:
+    """Listen until the block is left, on `sockets` or on new ones as the config says.
+
+    Raises OSError when a port is taken. The sockets are closed with the block.
+    """
+    if sockets is None:
+        sockets = open_sockets(config.host, config.port, config.loopback_port)
     try:
-        loopback = None
-        if config.loopback_port is not None:
-            loopback = _bind(socket.SOCK_STREAM, "127.0.0.1", config.loopback_port)
-            sockets.append(loopback)
-        async with _started(app, config, udp, tcp, loopback) as listening:
+        async with _started(app, config, sockets) as listening:
             yield listening
     finally:
-        for sock in sockets:
-            sock.close()
+        sockets.close()
 
 
 @asynccontextmanager
-async def _started(
-    app: App,
-    config: ServeConfig,
-    udp: socket.socket,
-    tcp: socket.socket,
-    loopback: socket.socket | None,
-) -> AsyncIterator[Listening]:
+async def _started(app: App, config: ServeConfig, sockets: Sockets) -> AsyncIterator[Listening]:
+    udp, loopback = sockets.udp, sockets.loopback
     port = udp.getsockname()[1]
     state = dict(config.state)
     failure: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
         watcher = tasks.create_task(config.certificates.watch())
         endpoint = Endpoint(
-            app, config.certificates, tasks, state, max_connections=config.max_quic_connections
+            app,
+            config.certificates,
+            tasks,
+            state,
+            max_connections=config.max_quic_connections,
+            slot=sockets.slot,
         )
         server = TcpServer(app, tasks, state, port, max_connections=config.max_tcp_connections)
         try:
             await endpoint.start(udp)
-            await server.start(tcp, config.certificates.ssl_context)
+            await server.start(sockets.tcp, config.certificates.ssl_context)
             if loopback is not None:
                 await server.start(loopback, None)
             listening = Listening(
@@ -124,46 +123,3 @@ async def _started(
             await asyncio.gather(endpoint.close(config.grace), server.close(config.grace))
     if failure is not None:
         raise failure
-
-
-def _bind_both(host: str | None, port: int) -> tuple[socket.socket, socket.socket]:
-    for _ in range(PORT_TRIES):
-        tcp = _bind(socket.SOCK_STREAM, host, port)
-        try:
-            return _bind(socket.SOCK_DGRAM, host, tcp.getsockname()[1]), tcp
-        except OSError as error:
-            tcp.close()
-            if port or error.errno != errno.EADDRINUSE:
-                raise
-    raise OSError(errno.EADDRINUSE, "No port number is free for both UDP and TCP.")
-
-
-def _bind(kind: socket.SocketKind, host: str | None, port: int) -> socket.socket:
-    family, address = _address(host)
-    sock = socket.socket(family, kind)
-    try:
-        if kind == socket.SOCK_STREAM:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        else:
-            # A group of one so far; workers will share it.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if host is None else 1)
-        sock.setblocking(False)
-        sock.bind((address, port))
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _address(host: str | None) -> tuple[socket.AddressFamily, str]:
-    if host is not None:
-        info = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
-        return info[0], str(info[4][0])
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-            probe.bind(("::", 0))
-    except OSError:
-        return socket.AF_INET, "0.0.0.0"
-    return socket.AF_INET6, "::"

@@ -82,10 +82,14 @@ class TcpServer:
         )
         self._servers.append(server)
 
-    async def close(self, grace: float) -> None:
-        """Take no more, let what runs finish within `grace` seconds, then cut."""
+    def stop(self) -> None:
+        """Take no more; what runs goes on."""
         for server in self._servers:
             server.close()
+
+    async def close(self, grace: float) -> None:
+        """Take no more, let what runs finish within `grace` seconds, then cut."""
+        self.stop()
         await self._context.terminated.set()
         if self._connections:
             await asyncio.wait(list(self._connections), timeout=grace)

@@ -8,8 +8,8 @@ first byte of the packet's destination connection ID:
     bit 7   the bank, which counts only while the older generation drains
     bits 0-6  modulo `workers`: the worker in the bank
 
-    long header, Initial or 0-RTT     its ID was chosen by the client: the newest bank
-    long header, other; short header  its ID was issued by us: the bank in the ID
+    Initial, 0-RTT, unknown version   its ID was chosen by the client: the newest bank
+    Handshake; short header           its ID was issued by us: the bank in the ID
 
 What holds always: a client's first ID picks the same worker until it learns ours, because the
 worker issues only IDs that come back to it (`Slot.connection_id`), whatever address they come from:
@@ -132,7 +132,8 @@ def _kind() -> list[_Step]:
     return [
         _Step(_LOAD_WORD, 1, label="long"),
         _Step(_IF_EQUAL, int(QuicProtocolVersion.VERSION_2), "v2"),
-        _Step(_LOAD_BYTE, 0),
+        _Step(_IF_EQUAL, int(QuicProtocolVersion.VERSION_1), "v1", "chosen"),
+        _Step(_LOAD_BYTE, 0, label="v1"),
         _Step(_IF_ANY, _HANDSHAKE_V1, "ours", "chosen"),
         _Step(_LOAD_BYTE, 0, label="v2"),
         _Step(_AND, _TYPE),
