@@ -19,10 +19,11 @@ aioquic fails loudly. May import: nothing of Tradewind.
 
 from __future__ import annotations
 
+import hmac
 import logging
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from aioquic.buffer import encode_uint_var, size_uint_var
 from aioquic.h3.connection import (
@@ -38,16 +39,20 @@ from aioquic.quic.connection import (
     MAX_STREAM_DATA_FRAME_CAPACITY,
     Limit,
     QuicConnection,
+    QuicConnectionId,
 )
 from aioquic.quic.crypto import CryptoPair
-from aioquic.quic.events import QuicEvent, StreamDataReceived
-from aioquic.quic.packet import QuicFrameType
+from aioquic.quic.events import ConnectionTerminated, QuicEvent, StreamDataReceived
+from aioquic.quic.packet import QuicErrorCode, QuicFrameType, QuicPacketType
 from aioquic.quic.packet_builder import QuicPacketBuilder
 from aioquic.quic.recovery import QuicPacketSpace
 from aioquic.quic.stream import QuicStream
-from aioquic.tls import Epoch
+from aioquic.tls import Epoch, SessionTicket
+from msgspec import Struct
 
 ALPN = "h3"
+NATIVE_ALPN = "tradewind/1"
+"""A session with nothing between it and QUIC; the only protocol with early data."""
 PEER_BIDI = 64
 """Bidirectional streams a peer may have open at once. More: STREAM_LIMIT_ERROR, it is cut."""
 PEER_UNI = 16
@@ -62,6 +67,9 @@ MAX_DATAGRAM = 1_169
 """Most bytes of a WebTransport datagram, whatever the peer would take."""
 MAX_PARTIAL_FRAME = 16_384
 """Bytes of a frame that must be whole before it means anything. Over it: H3_EXCESSIVE_LOAD."""
+MAX_BACKOFF = 3
+"""Doublings of the probe timeout at most: aioquic has no end to them, and after ten seconds in a
+tunnel would wait as long again before it looks for the way out."""
 IDLE_TIMEOUT = 60.0
 """Seconds without a packet after which a connection is forgotten."""
 INITIAL_RTT = 0.333
@@ -87,6 +95,9 @@ MAX_FIELD_SECTION = 65_536
 PRIVATE: dict[str, tuple[str, ...]] = {
     "connection": (
         "_ack_delay",
+        "_alpn_handler",
+        "_close_at",
+        "_close_end",
         "_close_event",
         "_confirm_handshake",
         "_QuicConnection__frame_handlers",
@@ -95,6 +106,8 @@ PRIVATE: dict[str, tuple[str, ...]] = {
         "_cryptos",
         "_cryptos_initial",
         "_datagrams_pending",
+        "_find_network_path",
+        "_handle_session_ticket",
         "_handshake_complete",
         "_host_cids",
         "_local_initial_source_connection_id",
@@ -108,12 +121,17 @@ PRIVATE: dict[str, tuple[str, ...]] = {
         "_remote_initial_source_connection_id",
         "_remote_max_datagram_frame_size",
         "_replenish_connection_ids",
+        "_serialize_transport_parameters",
+        "_session_ticket_handler",
         "_spaces",
         "_stream_is_discarded",
         "_streams",
+        "_write_handshake_done_frame",
+        "_write_new_connection_id_frame",
         "_write_stream_limits",
         "tls",
     ),
+    "recovery": ("_on_packets_lost", "_pto_count"),
     "sender": ("_buffer_start", "_buffer_stop", "_buffer_fin", "_reset_error_code"),
     "h3": ("_get_local_settings", "_local_control_stream_id", "_stream"),
     "tls": (
@@ -137,12 +155,44 @@ _PACKET_OVERHEAD = 1 + 2 + 16
 """Short header without its connection ID: first byte, packet number, AEAD tag."""
 _FRAME_OVERHEAD = 1 + 2
 """DATAGRAM frame: type and a length of two bytes."""
+_LONG_HEADER = 4 + 1 + 1 + 20 + 2
+"""What the header of a 0-RTT packet has more: version, lengths of two IDs, our ID, length."""
+_MIN_RESET = 21
+"""Bytes of the smallest stateless reset."""
 
 
-def configuration(*, is_client: bool, server_name: str | None = None) -> QuicConfiguration:
+class Origin(Struct, frozen=True, kw_only=True):
+    """How a server's connection came about, and what it promises from the shared secret.
+
+    `retry_source` is the ID of the Retry that came before; `proven` the address that the client
+    has shown to be its own; `reset_token` gives the stateless reset token of an ID; `later` the
+    token of a NEW_TOKEN frame.
+    """
+
+    retry_source: bytes | None = None
+    proven: Any = None
+    reset_token: Callable[[bytes], bytes] | None = None
+    later: Callable[[], bytes] | None = None
+
+
+_NO_ORIGIN = Origin()
+
+
+class Tickets(Protocol):
+    """The session tickets of a server. A ticket that was taken is never given again: that is what
+    makes early data arrive once. A ticket that is not known here means a full handshake."""
+
+    def put(self, ticket: SessionTicket) -> None: ...
+
+    def take(self, identity: bytes) -> SessionTicket | None: ...
+
+
+def configuration(
+    *, is_client: bool, server_name: str | None = None, alpn: tuple[str, ...] = (ALPN,)
+) -> QuicConfiguration:
     """The configuration both roles share."""
     return QuicConfiguration(
-        alpn_protocols=[ALPN],
+        alpn_protocols=list(alpn),
         connection_id_length=CONNECTION_ID_LENGTH,
         idle_timeout=IDLE_TIMEOUT,
         initial_rtt=INITIAL_RTT,
@@ -209,11 +259,24 @@ class Connection(QuicConnection):
         original_cid: bytes | None = None,
         *,
         new_id: Callable[[int], bytes] = os.urandom,
+        origin: Origin = _NO_ORIGIN,
+        tickets: Tickets | None = None,
+        on_ticket: Callable[[SessionTicket], None] | None = None,
+        on_token: Callable[[bytes], None] | None = None,
     ) -> None:
-        """`new_id` makes the connection IDs that we issue, of a given length."""
+        """`new_id` makes the connection IDs that we issue, of a given length. `origin` and
+        `tickets` are a server's; `on_ticket` and `on_token` take what a client is given for its
+        next connection."""
         super().__init__(
-            configuration=configuration, original_destination_connection_id=original_cid
+            configuration=configuration,
+            original_destination_connection_id=original_cid,
+            retry_source_connection_id=origin.retry_source,
+            session_ticket_handler=on_ticket,
+            token_handler=on_token,
         )
+        self._origin = origin
+        self._tickets = tickets
+        self._asked_at: float | None = None
         self._new_id = new_id
         self._name_ids(0)
         self.host_cid = self._local_initial_source_connection_id = self._host_cids[0].cid
@@ -254,6 +317,53 @@ class Connection(QuicConnection):
     def peer_certificate(self) -> Any:
         """The leaf the server showed (an x509.Certificate), for a client that checks a hash."""
         return self.tls._peer_certificate
+
+    @property
+    def probe_timeout(self) -> float:
+        """Seconds after which an answer is late, as far as we know the path."""
+        return float(self._loss.get_probe_timeout())
+
+    @property
+    def asked_at(self) -> float | None:
+        """When we first sent something that wants an answer without having heard anything since;
+        None when nothing is outstanding."""
+        return self._asked_at
+
+    @property
+    def early(self) -> bool:
+        """Whether a client can send before the server has answered: it has a ticket."""
+        return bool(self._cryptos) and self._cryptos[Epoch.ZERO_RTT].send.is_valid()
+
+    def receive_datagram(self, data: bytes, addr: Any, now: float) -> None:
+        """As aioquic's, which looks for no stateless reset, and waits for its own timer to send
+        again what got lost while nothing could be heard."""
+        if self.configuration.is_client and self._is_reset(data):
+            self._end_by_reset()
+            return
+        before, asked_at = self._close_at, self._asked_at
+        super().receive_datagram(data, addr, now)
+        if self._close_at == before:
+            return  # nothing in it was for us
+        self._asked_at = None
+        if asked_at is not None and self._handshake_complete and self.end is None:
+            timeout = self.probe_timeout
+            if now - asked_at > 2 * timeout:
+                self._loss._pto_count = 0
+                self._send_again(lambda packet: packet.sent_time <= now - timeout, now)
+
+    def handle_timer(self, now: float) -> None:
+        """As aioquic's, with an end to the doubling of the probe timeout."""
+        super().handle_timer(now)
+        self._loss._pto_count = min(self._loss._pto_count, MAX_BACKOFF)
+
+    def probe(self, now: float) -> None:
+        """Send the oldest of what is outstanding again, or a PING, whatever the window says."""
+        self._loss.reschedule_data(now=now)
+
+    def early_data_rejected(self, now: float) -> None:
+        """The server did not take the ticket: what was sent early goes again (RFC 9001 section
+        4.6.2), now and not when a timer misses it."""
+        self._send_again(lambda packet: packet.packet_type is QuicPacketType.ZERO_RTT, now)
 
     def unacked(self, stream_id: int) -> int:
         """Bytes written to a stream that the peer has not acknowledged. 0 for a finished one."""
@@ -316,6 +426,14 @@ class Connection(QuicConnection):
             return 0
         return max(0, min(MAX_DATAGRAM, self._frame_room() - size_uint_var(stream_id // 4)))
 
+    @property
+    def native_room(self) -> int:
+        """Most bytes of a datagram without HTTP/3 around it."""
+        if self._remote_max_datagram_frame_size is None:
+            return 0
+        early = _LONG_HEADER if self.early and not self._handshake_complete else 0
+        return max(0, min(MAX_DATAGRAM, self._frame_room() - early))
+
     def send_datagram_frame(self, data: bytes) -> None:
         """As aioquic's, with the bound."""
         if len(self._datagrams_pending) >= QUEUED_DATAGRAMS:
@@ -328,7 +446,70 @@ class Connection(QuicConnection):
         while self._datagrams_pending and len(self._datagrams_pending[0]) > self._frame_room():
             self._datagrams_pending.popleft()
             self.datagrams_dropped += 1
-        return super().datagrams_to_send(now)
+        datagrams = super().datagrams_to_send(now)
+        if self._asked_at is None and any(s.ack_eliciting_in_flight for s in self._loss.spaces):
+            self._asked_at = now
+        return datagrams
+
+    def _send_again(self, which: Callable[[Any], bool], now: float) -> None:
+        space = self._spaces[Epoch.ONE_RTT]
+        packets = tuple(filter(which, space.sent_packets.values()))
+        if packets:
+            self._loss._on_packets_lost(
+                congestion_event=False, now=now, packets=packets, space=space
+            )
+
+    def _is_reset(self, data: bytes) -> bool:
+        """RFC 9000 section 10.3.1, in constant time."""
+        token = self._peer_cid.stateless_reset_token
+        if not token or len(data) < _MIN_RESET or data[0] & 0x80:
+            return False
+        return hmac.compare_digest(data[-len(token) :], token)
+
+    def _end_by_reset(self) -> None:
+        if self._close_event is None:
+            self._close_event = ConnectionTerminated(
+                QuicErrorCode.NO_ERROR, QuicFrameType.PADDING, "stateless reset"
+            )
+            self._close_end()
+
+    def _alpn_handler(self, alpn_protocol: str) -> None:
+        """As aioquic's. TLS asks for tickets right after this: h3 has none, because a CONNECT
+        must not go in early data."""
+        super()._alpn_handler(alpn_protocol)
+        if self._tickets is not None and alpn_protocol == NATIVE_ALPN:
+            self._session_ticket_handler = self._tickets.put
+            self.tls.get_session_ticket_cb = self._tickets.take
+            self.tls.new_session_ticket_cb = self._handle_session_ticket
+
+    def _find_network_path(self, addr: Any) -> Any:
+        path = super()._find_network_path(addr)
+        if self._origin.proven is not None and addr == self._origin.proven:
+            path.is_validated = True  # RFC 9000 section 8.1: its token said so
+        return path
+
+    def _serialize_transport_parameters(self) -> bytes:
+        if self._origin.reset_token is not None:
+            first = self._host_cids[0]
+            first.stateless_reset_token = self._origin.reset_token(first.cid)
+        return bytes(super()._serialize_transport_parameters())
+
+    def _write_new_connection_id_frame(
+        self, builder: QuicPacketBuilder, connection_id: QuicConnectionId
+    ) -> None:
+        if self._origin.reset_token is not None:
+            connection_id.stateless_reset_token = self._origin.reset_token(connection_id.cid)
+        super()._write_new_connection_id_frame(builder, connection_id)
+
+    def _write_handshake_done_frame(self, builder: QuicPacketBuilder) -> None:
+        """As aioquic's, and a token for next time beside it (RFC 9000 section 8.1.3). A lost one
+        is not sent again: the next connection only proves its address anew."""
+        super()._write_handshake_done_frame(builder)
+        if self._origin.later is not None and self.tls.alpn_negotiated == NATIVE_ALPN:
+            token = self._origin.later()
+            buffer = builder.start_frame(QuicFrameType.NEW_TOKEN, capacity=3 + len(token))
+            buffer.push_uint_var(len(token))
+            buffer.push_bytes(token)
 
     def _replenish_connection_ids(self) -> None:
         known = len(self._host_cids)
