@@ -70,6 +70,19 @@ class TestTrust:
                     pass
 
 
+async def test_without_datagrams_everything_goes_by_the_stream(stack: Stack) -> None:
+    kind, trust = TransportKind.WEBTRANSPORT, stack.trust
+    async with dial(stack.url, kind, trust=trust, datagrams=False) as client:
+        pair = Pair(client, await stack.sessions.get())
+        await go_live(pair)
+        pair.client.send(send(uuid4(), 1))
+        await take(pair.server, 1)
+        pair.server.send(deliver(uuid4(), 1))
+        await take(pair.client, 1)
+        for session in (pair.client, pair.server):
+            assert session.counters.datagrams_sent == 0
+
+
 async def test_order_and_once_through_a_network_that_loses(stack: Stack) -> None:
     async with lossy(stack.port) as (relay, port):
         url = f"https://127.0.0.1:{port}/v1/live"

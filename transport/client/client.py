@@ -207,6 +207,7 @@ class Client:
             trust=settings.trust,
             origin=settings.origin,
             timeout=settings.timeout,
+            datagrams=settings.datagrams,
         )
         attempts = [partial(dial, kind) for kind in settings.transports]
         link = self._start(await race(attempts, settings.head_start, Driver.abort), token)

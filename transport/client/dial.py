@@ -43,9 +43,12 @@ async def dial(
     trust: Trust | None = None,
     origin: str | None = None,
     timeout: float = DIAL_TIMEOUT,
+    datagrams: bool = True,
 ) -> AsyncIterator[Driver]:
     """A running session, until the block is left."""
-    session = await connect(url, kind, trust=trust, origin=origin, timeout=timeout)
+    session = await connect(
+        url, kind, trust=trust, origin=origin, timeout=timeout, datagrams=datagrams
+    )
     # Not a TaskGroup: what the block raises should come out as it is, not in a group.
     running = asyncio.ensure_future(session.run())
     try:
@@ -62,13 +65,14 @@ async def connect(
     trust: Trust | None = None,
     origin: str | None = None,
     timeout: float = DIAL_TIMEOUT,
+    datagrams: bool = True,
 ) -> Driver:
     """A connected session that does not run yet: await its `run` somewhere, or `abort` it."""
     trust = trust or Trust()
     parts = urlsplit(url)
     if parts.scheme not in _PLAIN or not parts.hostname:
         raise DialError(f"{url} is no URL to connect to: write https://host:port/v1/live")
-    carrier, peer = await _carrier(url, kind, trust, origin, timeout)
+    carrier, peer = await _carrier(url, kind, trust, origin, timeout, datagrams)
     info = SessionInfo(
         id=uuid4(),
         transport=kind,
@@ -81,11 +85,18 @@ async def connect(
 
 
 async def _carrier(
-    url: str, kind: TransportKind, trust: Trust, origin: str | None, timeout: float
+    url: str,
+    kind: TransportKind,
+    trust: Trust,
+    origin: str | None,
+    timeout: float,
+    datagrams: bool,
 ) -> tuple[Carrier, tuple[str, int]]:
     parts = urlsplit(url)
     if kind in (TransportKind.WEBTRANSPORT, TransportKind.WEBSOCKET_H3):
-        return await connect_quic(parts, kind, trust, origin=origin, timeout=timeout)
+        return await connect_quic(
+            parts, kind, trust, origin=origin, timeout=timeout, datagrams=datagrams
+        )
     if kind is TransportKind.WEBSOCKET_H1:
         url = urlunsplit(parts._replace(scheme=_PLAIN[parts.scheme]))
         return await connect_websocket(url, trust, origin=origin, timeout=timeout)

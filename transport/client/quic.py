@@ -129,6 +129,7 @@ async def connect_quic(
     *,
     origin: str | None,
     timeout: float,
+    datagrams: bool,
 ) -> tuple[Carrier, tuple[str, int]]:
     """Connect to the host of the URL over UDP; the carrier and the server's name and port."""
     peer = (parts.hostname or "", parts.port or 443)
@@ -139,7 +140,7 @@ async def connect_quic(
     )
     try:
         async with asyncio.timeout(timeout):
-            client = await _shake_hands(*peer, believed, timeout)
+            client = await _shake_hands(*peer, believed, timeout, datagrams)
             try:
                 return await _open(client, parts.path, kind, origin), peer
             except BaseException:
@@ -151,12 +152,16 @@ async def connect_quic(
         raise DialError(f"cannot connect to {parts.geturl()} over UDP: {error}") from error
 
 
-async def _shake_hands(host: str, port: int, trust: quic.Trust, timeout: float) -> quic.Http3Client:
+async def _shake_hands(
+    host: str, port: int, trust: quic.Trust, timeout: float, datagrams: bool
+) -> quic.Http3Client:
     """The addresses of a host against each other, as RFC 8305 asks: IPv6 may lead nowhere."""
 
     async def attempt(address: quic.Address) -> quic.Http3Client:
         try:
-            return await quic.connect(host, port, address=address, trust=trust, timeout=timeout)
+            return await quic.connect(
+                host, port, address=address, trust=trust, timeout=timeout, datagrams=datagrams
+            )
         except (quic.DialError, OSError) as error:
             raise DialError(str(error)) from error
 

@@ -19,7 +19,10 @@ to be asked again later."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """Where and how to connect. `head_start` None tries one transport after the other."""
+    """Where and how to connect. `head_start` None tries one transport after the other.
+
+    Without `datagrams` a WebTransport session is its stream alone, as on a path that has none.
+    """
 
     url: str
     transports: tuple[TransportKind, ...] = (
@@ -30,6 +33,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     trust: Trust = Trust()
     origin: str | None = None
     timeout: float = DIAL_TIMEOUT
+    datagrams: bool = True
     name: str = "tradewind-python"
 
 

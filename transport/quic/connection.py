@@ -314,6 +314,11 @@ class Connection(QuicConnection):
         return None if event is None else (event.error_code, event.reason_phrase)
 
     @property
+    def ended_by_application(self) -> bool:
+        """Whether the code of the end is one of the session's, not of QUIC's."""
+        return self._close_event is not None and self._close_event.frame_type is None
+
+    @property
     def peer_certificate(self) -> Any:
         """The leaf the server showed (an x509.Certificate), for a client that checks a hash."""
         return self.tls._peer_certificate
@@ -552,7 +557,9 @@ class Connection(QuicConnection):
         packet = self.configuration.max_datagram_size
         ours = packet - _PACKET_OVERHEAD - len(self._peer_cid.cid) - _FRAME_OVERHEAD
         theirs = self._remote_max_datagram_frame_size or 0
-        return min(ours, theirs - _FRAME_OVERHEAD)
+        # Who takes no datagrams sends none either.
+        mine = self.configuration.max_datagram_frame_size or 0
+        return min(ours, min(mine, theirs) - _FRAME_OVERHEAD)
 
     def _credit_due(self, stream: QuicStream) -> int | None:
         """The next MAX_STREAM_DATA, when half the window was taken since the last."""

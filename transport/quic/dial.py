@@ -144,14 +144,15 @@ async def connect(
     address: Address | None = None,
     trust: Trust | None = None,
     timeout: float = DIAL_TIMEOUT,
+    datagrams: bool = True,
 ) -> Http3Client:
     """Connect, to the first address or the one given; the caller ends it by `leave` or `drop`.
-    Raises DialError."""
+    Without `datagrams` there is no room for any, either way. Raises DialError."""
     family, target = address or (await resolve(host, port))[0]
     dialler = _Dialler()
     loop = asyncio.get_running_loop()
     await loop.create_datagram_endpoint(lambda: dialler, family=family)
-    client = Http3Client(dialler, host, port, trust or Trust())
+    client = Http3Client(dialler, host, port, trust or Trust(), datagrams=datagrams)
     try:
         await client.connect(target, timeout)
     except BaseException:
@@ -163,10 +164,12 @@ async def connect(
 class Http3Client:
     """One HTTP/3 connection to a server."""
 
-    def __init__(self, dialler: _Dialler, host: str, port: int, trust: Trust) -> None:
+    def __init__(
+        self, dialler: _Dialler, host: str, port: int, trust: Trust, *, datagrams: bool
+    ) -> None:
         loop = asyncio.get_running_loop()
         name = f"[{host}]" if ":" in host else host
-        self.quic = Connection(_settings(host, trust))
+        self.quic = Connection(_settings(host, trust, datagrams))
         self.lost_with: tuple[int, str] | None = None
         self._authority = f"{name}:{port}".encode()
         self._trust = trust
@@ -392,8 +395,11 @@ class _Dialler(asyncio.DatagramProtocol):
         self.close()
 
 
-def _settings(host: str, trust: Trust) -> QuicConfiguration:
+def _settings(host: str, trust: Trust, datagrams: bool) -> QuicConfiguration:
     settings = configuration(is_client=True, server_name=host)
+    if not datagrams:
+        # WebTransport asks for the parameter; this is a frame too small to carry anything.
+        settings.max_datagram_frame_size = 1
     settings.cafile = trust.cafile
     if trust.hashes or trust.insecure:
         settings.verify_mode = ssl.CERT_NONE  # the hash is checked instead, if any
