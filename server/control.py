@@ -11,11 +11,8 @@ May import: admin, config; storage.
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import msgspec
 import structlog
@@ -25,6 +22,7 @@ from server.admin import No, Reply, Request
 from server.config import Settings
 from storage.base import Directory
 from storage.open import open_storage
+from storage.remote.unix import bind, remove
 
 NAME = "control.sock"
 """The socket in the data folder."""
@@ -68,7 +66,8 @@ async def listening(settings: Settings, directory: Directory) -> AsyncIterator[N
             writer.close()
 
     try:
-        bound = _bind(_path(settings))
+        # Whoever holds the store is the only server here, so what lies there was left behind.
+        bound = bind(settings.data_dir / NAME)
     except OSError as error:
         log.warning("no control socket; stop the server to use the command line", reason=str(error))
         yield
@@ -77,7 +76,7 @@ async def listening(settings: Settings, directory: Directory) -> AsyncIterator[N
     try:
         yield
     finally:
-        _remove(_path(settings))
+        remove(settings.data_dir / NAME)
         server.close()
         await server.wait_closed()
 
@@ -106,22 +105,3 @@ async def _ask_store(settings: Settings, request: Request) -> Reply:
 
 def _path(settings: Settings) -> str:
     return str(settings.data_dir / NAME)
-
-
-def _remove(path: str) -> None:
-    Path(path).unlink(missing_ok=True)
-
-
-def _bind(path: str) -> socket.socket:
-    # Whoever holds the store is the only server here, so what lies there was left behind.
-    _remove(path)
-    bound = socket.socket(socket.AF_UNIX)
-    before = os.umask(0o177)
-    try:
-        bound.bind(path)
-    except OSError:
-        bound.close()
-        raise
-    finally:
-        os.umask(before)
-    return bound

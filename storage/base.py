@@ -68,14 +68,14 @@ class Entry(Struct, frozen=True):
     at: int
 
 
-class Appended(Struct, frozen=True):
+class Appended(Struct, frozen=True, tag=True):
     """The draft is on disk as `entry`. `fresh` is False when it was there already (a resend)."""
 
     entry: Entry
     fresh: bool
 
 
-class Conflict(Struct, frozen=True):
+class Conflict(Struct, frozen=True, tag=True):
     """The id was used before with another kind or body; the log holds `entry` under it."""
 
     entry: Entry

@@ -14,6 +14,7 @@ from storage.base import Directory, MessageLog
 from storage.commit import Bounds
 from storage.memory import MemoryDirectory, MemoryLog
 from storage.migrations import VERSIONS
+from storage.remote import Link, RemoteDirectory, RemoteLog
 from storage.schema import check_version, read_version
 from storage.sqlite import SQLiteDirectory, SQLiteFile, SQLiteLog
 from storage.sqlite.connect import create
@@ -48,6 +49,12 @@ def open_storage(url: str, bounds: Bounds | None = None) -> Storage:
         check_version(version, url)
     file = SQLiteFile(place.path, bounds)
     return Storage(SQLiteLog(file), SQLiteDirectory(file))
+
+
+def open_remote(path: Path) -> Storage:
+    """The store that another process serves on a Unix socket. Connects when first asked."""
+    link = Link(path)
+    return Storage(RemoteLog(link), RemoteDirectory(link))
 
 
 def migrate(url: str) -> str | None:

@@ -1,0 +1,149 @@
+"""Answers the calls of RemoteLog and RemoteDirectory with a store that this process owns.
+
+What holds always: calls of a connection are handed to the store in the order in which they came,
+and answered in the order in which it resumes them; a call that has begun is finished even if who
+asked has gone; leaving waits for all of them.
+Bounds: over MAX_UNDER_WAY calls, or MAX_UNSENT bytes of answers that the other side does not take,
+a connection is not read until there is room again.
+May import: base, framing, messages, unix.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec import Raw
+
+from storage.base import Directory, MessageLog
+from storage.remote.framing import Splitter, frame
+from storage.remote.messages import METHODS, Call, Done, decode_call, encode, failed
+from storage.remote.unix import bind, remove
+
+MAX_UNDER_WAY = 16_384
+"""Calls of one connection: more than its other end lets happen by itself."""
+MAX_UNSENT = 16_777_216
+
+log = structlog.get_logger("tradewind.store")
+
+
+@asynccontextmanager
+async def serving(path: Path, messages: MessageLog, directory: Directory) -> AsyncIterator[None]:
+    """Answer at `path` until the block is left. Raises OSError when it cannot be bound."""
+    methods: dict[str, Callable[..., Awaitable[Any]]] = {
+        name: getattr(seam, name)
+        for name in METHODS
+        for seam in (messages, directory)
+        if hasattr(seam, name)
+    }
+    connections: set[_Connection] = set()
+    bound = bind(path)
+    fault: Exception | None = None
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            server = await asyncio.get_running_loop().create_unix_server(
+                lambda: _Connection(methods, tasks, connections), sock=bound
+            )
+            try:
+                yield
+            except Exception as error:
+                fault = error  # Not raised through the group, which would wrap it.
+            finally:
+                server.close()
+                remove(path)
+                for connection in connections:
+                    connection.stop()
+    finally:
+        for connection in connections:
+            connection.close()
+    if fault is not None:
+        raise fault
+
+
+class _Connection(asyncio.Protocol):
+    """One process that asks."""
+
+    def __init__(
+        self,
+        methods: dict[str, Callable[..., Awaitable[Any]]],
+        tasks: asyncio.TaskGroup,
+        connections: set[_Connection],
+    ) -> None:
+        self._methods = methods
+        self._tasks = tasks
+        self._connections = connections
+        self._splitter = Splitter()
+        self._under_way = 0
+        self._full = False
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Take no more calls."""
+        self._stopped = True
+        self._transport.pause_reading()
+
+    def close(self) -> None:
+        """Send what is answered, and end."""
+        self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=MAX_UNSENT)
+        self._connections.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._connections.discard(self)
+
+    def pause_writing(self) -> None:
+        self._full = True
+        self._regulate()
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._regulate()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for message in self._splitter.feed(data):
+                call = decode_call(message)
+                self._under_way += 1
+                self._tasks.create_task(self._answer(call))
+        except (ValueError, msgspec.MsgspecError) as error:
+            log.warning("store.rubbish", reason=str(error))
+            self.close()
+        self._regulate()
+
+    def _regulate(self) -> None:
+        if self._stopped or self._transport.is_closing():
+            return
+        if self._full or self._under_way >= MAX_UNDER_WAY:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    async def _answer(self, call: Call) -> None:
+        try:
+            answer = encode(Done(call.id, Raw(encode(await self._carry_out(call)))))
+        except Exception as error:
+            if type(error).__module__ not in ("storage.base", "builtins"):
+                log.error("store.call_failed", method=call.method, exc_info=error)
+            answer = encode(failed(call.id, error))
+        self._under_way -= 1
+        if not self._transport.is_closing():
+            self._transport.write(frame(answer))
+        self._regulate()
+
+    async def _carry_out(self, call: Call) -> Any:
+        method = METHODS.get(call.method)
+        if method is None:
+            raise ValueError(f"the store has no method {call.method}")
+        read = method.arguments.decode(call.arguments)
+        names = method.parameters
+        given = {name: getattr(read, name) for name in names}
+        return await self._methods[call.method](**given)
