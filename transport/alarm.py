@@ -1,48 +1,112 @@
-"""One timer per session, re-armed lazily: the one place that asks the event loop for the time.
+"""Alarms of everything that lives on an event loop, on one timing wheel and one timer of the loop.
 
 A deadline that moves later, as every byte from the peer moves the heartbeat's, costs nothing: the
 alarm goes off at the earlier time, finds nothing due, and is armed again by its owner.
 
-May import: nothing of Tradewind.
+What holds always: an alarm rings once for each time it is armed, never early by the loop's clock;
+of many that are due at once at most BATCH ring in one turn of the loop, so that packets get theirs;
+one whose `ring` raises goes to the loop's exception handler and stops no other.
+
+May import: wheel.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import weakref
 from collections.abc import Callable
+from itertools import islice
+from typing import ClassVar
+from weakref import WeakKeyDictionary
+
+from transport.wheel import Timer, Wheel
+
+BATCH = 256
+"""Alarms that ring in one turn of the loop. The others wait for the next turn."""
 
 
-class Alarm:
-    """Calls `ring(now)` at the armed time or before it."""
+class Alarm(Timer):
+    """Calls `ring(now)` at the armed time or soon after it."""
 
-    __slots__ = ("_handle", "_loop", "_ring", "_when")
+    __slots__ = ("_alarms", "_ring", "_when")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, ring: Callable[[float], None]) -> None:
-        self._loop = loop
+        super().__init__()
+        self._alarms = _Alarms.of(loop)
         self._ring = ring
-        self._handle: asyncio.TimerHandle | None = None
         self._when = 0.0
-        """What the handle is armed for. (uvloop's handles do not all know.)"""
 
     def arm(self, when: float | None) -> None:
         """Ring at `when`, unless it rings before that anyway. None asks for nothing."""
-        if when is None:
+        if when is None or (self.armed and self._when <= when):
             return
-        if self._handle is not None:
-            if self._when <= when:
-                return
-            self._handle.cancel()
         self._when = when
-        self._handle = self._loop.call_at(when, self._go_off)
+        self._alarms.set(self, when)
 
     def cancel(self) -> None:
         """Ring no more."""
+        self._alarms.wheel.cancel(self)
+
+    def go_off(self, now: float) -> None:
+        """The time has come. (For the wheel's owner only.)"""
+        # Loops round timers to their clock's tick and may be early by less than that. What was
+        # due then must count as due now, or the loop would spin until the tick is over.
+        self._ring(max(now, self._when))
+
+
+class _Alarms:
+    """The wheel of one event loop, and the one timer that turns it."""
+
+    _all: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, _Alarms]] = WeakKeyDictionary()
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.wheel: Wheel[Alarm] = Wheel(loop.time())
+        self._loop = weakref.ref(loop)  # it must go when nobody else holds it, and this with it
+        self._handle: asyncio.Handle | None = None
+        self._wakes_at = 0.0
+        self._waking = False
+
+    @classmethod
+    def of(cls, loop: asyncio.AbstractEventLoop) -> _Alarms:
+        alarms = cls._all.get(loop)
+        if alarms is None:
+            alarms = cls._all[loop] = cls(loop)
+        return alarms
+
+    def set(self, alarm: Alarm, when: float) -> None:
+        loop = self._loop()
+        assert loop is not None  # the alarm's owner runs on it
+        self.wheel.set(alarm, when, loop.time())
+        if not self._waking and (self._handle is None or when < self._wakes_at):
+            self._sleep(loop)
+
+    def _sleep(self, loop: asyncio.AbstractEventLoop) -> None:
+        wakes_at = self.wheel.next()
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+        if wakes_at is not None:
+            self._wakes_at = wakes_at
+            self._handle = loop.call_at(wakes_at, self._wake, loop)
 
-    def _go_off(self) -> None:
+    def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
         self._handle = None
-        # Loops round timers to their clock's tick and may be early by less than that. What was
-        # due then must count as due now, or the loop would spin until the tick is over.
-        self._ring(max(self._loop.time(), self._when))
+        self._waking = True
+        rung = self._ring(loop, max(loop.time(), self._wakes_at))
+        self._waking = False
+        if rung == BATCH:
+            self._handle = loop.call_soon(self._wake, loop)
+        else:
+            self._sleep(loop)
+
+    def _ring(self, loop: asyncio.AbstractEventLoop, now: float) -> int:
+        rung = 0
+        with contextlib.closing(self.wheel.expire(now)) as due:
+            for alarm in islice(due, BATCH):
+                rung += 1
+                try:
+                    alarm.go_off(now)
+                except Exception as error:
+                    loop.call_exception_handler({"message": "an alarm failed", "exception": error})
+        return rung

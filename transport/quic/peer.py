@@ -5,10 +5,10 @@ the connection goes to its `Handler`.
 
 What holds always: an exception while handling this connection closes it with INTERNAL_ERROR, is
 logged once and reaches nobody else; packets go out once per loop turn, however many were queued;
-there is one timer, moved only when it must fire earlier; `lost` is called exactly once, when either
+there is one alarm, moved only when it must ring earlier; `lost` is called exactly once, when either
 side begins to close, and nothing is handed to the handler after it; `gone` is called exactly once,
 when nothing of the connection is left.
-May import: connection.
+May import: connection, alarm, turn.
 """
 
 from __future__ import annotations
@@ -27,13 +27,12 @@ from aioquic.quic.events import (
 )
 from aioquic.quic.packet import QuicErrorCode
 
+from transport.alarm import Alarm
 from transport.quic.connection import Connection
+from transport.turn import Turn
 
 HANDSHAKE_DEADLINE = 10.0
 """Seconds a handshake may take. Then the connection is dropped without a word."""
-
-TIMER_GRAIN = 0.001
-"""Seconds a timer sleeps at least: uvloop counts in milliseconds and would spin over less."""
 
 clock = time.monotonic
 """Not the loop's: uvloop's stands still during a turn and steps by milliseconds."""
@@ -78,11 +77,11 @@ class Peer:
         self.connection_ids: set[bytes] = set()
         self._transmit = transmit
         self._identities = identities
-        self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        self._turn = Turn.of(loop)
+        self._alarm = Alarm(loop, self._rang)
         self._deadline = clock() + HANDSHAKE_DEADLINE
         self._flushing = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._armed_for = 0.0
         self._lost = False
         self._gone = False
 
@@ -102,13 +101,13 @@ class Peer:
             # One turn later than a send: what the packet woke gets to answer in the same datagram
             # that acknowledges it.
             self._flushing = True
-            self._loop.call_soon(self._loop.call_soon, self._flush)
+            self._turn.one_later(self._flush)
 
     def flush(self) -> None:
         """Send what is queued, at the end of this turn of the loop."""
         if not self._flushing and not self._gone:
             self._flushing = True
-            self._loop.call_soon(self._flush)
+            self._turn.at_end(self._flush)
 
     def close(self, code: int = QuicErrorCode.NO_ERROR, reason: str = "") -> None:
         """Tell the peer and end. The handler hears of it like of any other end."""
@@ -121,8 +120,7 @@ class Peer:
         if self._gone:
             return
         self._gone = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.cancel()
         self._tell_lost()
         self._identities.gone(self)
 
@@ -181,7 +179,7 @@ class Peer:
             self._transmit(data, address)
         self._handle_events()  # sending issues connection IDs
         if not self._gone:
-            self._arm()
+            self._alarm.arm(self._due())
 
     def _due(self) -> float | None:
         due = self.quic.get_timer()
@@ -189,25 +187,13 @@ class Peer:
             return due
         return self._deadline if due is None else min(due, self._deadline)
 
-    def _arm(self) -> None:
-        due = self._due()
-        if due is None:
-            return
-        if self._timer is not None:
-            if self._armed_for <= due:
-                return  # it fires early, looks again and goes back to sleep
-            self._timer.cancel()
-        self._armed_for = due
-        self._timer = self._loop.call_later(max(TIMER_GRAIN, due - clock()), self._fired)
-
-    def _fired(self) -> None:
-        self._timer = None
+    def _rang(self, _: float) -> None:
         if self._gone:
             return
         now = clock()
         due = self._due()
         if due is not None and now < due:
-            self._arm()
+            self._alarm.arm(due)
             return
         if not self.quic.handshake_complete and now >= self._deadline and self.quic.end is None:
             log.info("quic.handshake_timeout")
