@@ -22,6 +22,8 @@ import structlog
 from msgspec import Struct, field
 
 from transport.asgi import App
+from transport.quic.admission import Limits
+from transport.quic.connection import Tickets
 from transport.quic.endpoint import Endpoint
 from transport.sockets import Sockets, open_sockets
 from transport.tcp import TcpServer
@@ -36,6 +38,10 @@ class ServeConfig(Struct, frozen=True, kw_only=True):
     `host` None listens on every address, IPv6 and IPv4 where both exist. `loopback_port` adds a
     plain HTTP listener on 127.0.0.1 (0 picks a port; None: there is none). `state` is copied into
     the `state` of every scope.
+
+    `secret` is what the workers of a port share, and the process after a restart: what clients are
+    asked to prove or told to forget holds for all of them (quic/keys.py). None makes one for this
+    process. `tickets` keeps session tickets; None keeps them in this process.
     """
 
     certificates: Certificates
@@ -43,7 +49,9 @@ class ServeConfig(Struct, frozen=True, kw_only=True):
     port: int = 8443
     loopback_port: int | None = None
     grace: float = 3.0
-    max_quic_connections: int = 100_000
+    quic_limits: Limits = Limits()
+    secret: bytes | None = None
+    tickets: Tickets | None = None
     max_tcp_connections: int = 100_000
     state: Mapping[str, Any] = field(default_factory=dict)
 
@@ -97,8 +105,10 @@ async def _started(app: App, config: ServeConfig, sockets: Sockets) -> AsyncIter
             config.certificates,
             tasks,
             state,
-            max_connections=config.max_quic_connections,
+            limits=config.quic_limits,
             slot=sockets.slot,
+            secret=config.secret,
+            tickets=config.tickets,
         )
         server = TcpServer(app, tasks, state, port, max_connections=config.max_tcp_connections)
         try:

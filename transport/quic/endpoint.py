@@ -3,17 +3,22 @@
 What holds always: a packet goes to the connection that issued its destination ID, or starts one
 when it is an Initial of at least 1,200 bytes that decrypts, or is counted and forgotten; what a
 connection does wrong hurts that connection only; a connection that ends takes its own IDs out of
-the table and looks at no other's; over `max_connections`, or MAX_HANDSHAKES unfinished ones, new
-Initials are ignored, so that the client tries again or takes TCP.
-May import: connection, peer, packet, steering, h3, hyper, tls, asgi.
+the table and looks at no other's; whether a new one may begin, and whether it has to prove its
+address first, is for `admission` to judge: what is refused is ignored, so that the client tries
+again or takes TCP.
+May import: connection, peer, packet, steering, admission, stateless, tickets, h3, native, hyper,
+tls, asgi.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import socket
+import time
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,14 +27,25 @@ from aioquic.quic.events import ProtocolNegotiated, QuicEvent
 from transport.asgi import App
 from transport.hyper import hypercorn_config
 from transport.quic import packet
-from transport.quic.connection import ALPN, H3_NO_ERROR, Connection, configuration
+from transport.quic.admission import Admission, Limits, Place, Verdict
+from transport.quic.connection import (
+    ALPN,
+    H3_NO_ERROR,
+    NATIVE_ALPN,
+    Connection,
+    Origin,
+    Tickets,
+    configuration,
+)
 from transport.quic.h3 import Http3Server
-from transport.quic.peer import Peer
+from transport.quic.native import NativeServer
+from transport.quic.peer import Peer, clock
+from transport.quic.stateless import Stateless, origin, token_of
 from transport.quic.steering import Slot
+from transport.quic.tickets import MemoryTickets
+from transport.quic.tokens import Token
 from transport.tls import Certificates
 
-MAX_HANDSHAKES = 1_024
-"""Connections that have not finished their handshake. Over it: new ones are ignored."""
 SOCKET_BUFFER = 4_194_304
 """Bytes of receive and send buffer asked of the kernel; it may give less."""
 MAX_UNSENT = 4_194_304
@@ -48,6 +64,10 @@ COUNTERS = (
     "quic_unroutable",
     "quic_version_negotiations",
     "quic_refused",
+    "quic_retries",
+    "quic_tokens_good",
+    "quic_tokens_bad",
+    "quic_resets",
     "quic_send_errors",
     "quic_accepted",
 )
@@ -63,21 +83,27 @@ class Endpoint(asyncio.DatagramProtocol):
         tasks: asyncio.TaskGroup,
         state: dict[str, Any],
         *,
-        max_connections: int,
+        limits: Limits | None = None,
         slot: Slot | None = None,
+        secret: bytes | None = None,
+        tickets: Tickets | None = None,
     ) -> None:
+        """`secret` is shared by the workers of a port, and best kept over a restart: address
+        tokens and stateless resets come from it."""
         self._app = app
         self._certificates = certificates
         self._tasks = tasks
         self._state = state
-        self._max_connections = max_connections
+        self._admission = Admission(limits or Limits())
+        self._stateless = Stateless(secret or os.urandom(32))
+        self._tickets = MemoryTickets() if tickets is None else tickets
         self._slot = slot or Slot()
-        self._configuration = configuration(is_client=False)
+        self._configuration = configuration(is_client=False, alpn=(ALPN, NATIVE_ALPN))
         self._config = hypercorn_config(None)
         self._peers: dict[bytes, Peer] = {}
-        self._all: set[Peer] = set()
+        self._all: dict[Peer, Place] = {}
         self._handshaking: set[Peer] = set()
-        self._servers: dict[Peer, Http3Server] = {}
+        self._servers: dict[Peer, Http3Server | NativeServer] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._count = dict.fromkeys(COUNTERS, 0)
         self._transport: Any = None  # asyncio.DatagramTransport, whose stub lacks a method
@@ -112,7 +138,8 @@ class Endpoint(asyncio.DatagramProtocol):
         """Counters and gauges."""
         return self._count | {
             "quic_connections": len(self._all),
-            "quic_handshakes": len(self._handshaking),
+            "quic_handshakes": self._admission.half_open,
+            "quic_addresses": self._admission.addresses,
             "quic_connection_ids": len(self._peers),
             "quic_requests": len(self._running),
         }
@@ -152,9 +179,10 @@ class Endpoint(asyncio.DatagramProtocol):
         """Nothing is left of the connection."""
         for connection_id in list(peer.connection_ids):
             self.retired(peer, connection_id)
-        self._all.discard(peer)
         self._handshaking.discard(peer)
         self._servers.pop(peer, None)
+        if (place := self._all.pop(peer, None)) is not None:
+            self._admission.end(place)
 
     # Packets
 
@@ -170,57 +198,100 @@ class Endpoint(asyncio.DatagramProtocol):
                 self._negotiate_version(header, len(data), address)
             return
         if peer is None:
-            peer = self._accept(header, len(data), address)
+            peer = self._nobody(header, data, address)
         if peer is None:
             return
         peer.receive(data, address)
         if peer in self._handshaking and peer.quic.handshake_complete:
             self._handshaking.discard(peer)
+            self._admission.complete(self._all[peer])
         if not peer.quic.started:
             # It looked like an Initial and did not decrypt: no state for rubbish.
             self._count["quic_rubbish"] += 1
             peer.drop()
 
     def _negotiate_version(self, header: packet.Header, size: int, address: Any) -> None:
-        reply = packet.version_negotiation(header, size)
+        reply = self._stateless.negotiation(header, size, clock())
+        self._answer("quic_version_negotiations", reply, address)
+
+    def _answer(self, counter: str, reply: bytes | None, address: Any) -> None:
+        """Say something that no connection says, or count the packet as rubbish."""
         if reply is None:
             self._count["quic_rubbish"] += 1
         else:
-            self._count["quic_version_negotiations"] += 1
+            self._count[counter] += 1
             self._send(reply, address)
 
-    def _accept(self, header: packet.Header, size: int, address: Any) -> Peer | None:
-        if not header.is_initial or size < packet.MIN_INITIAL or len(header.destination) < 8:
-            self._count["quic_unroutable"] += 1
-            return None
-        full = len(self._all) >= self._max_connections or len(self._handshaking) >= MAX_HANDSHAKES
-        if full or self._closing:
+    def _nobody(self, header: packet.Header, data: bytes, address: Any) -> Peer | None:
+        """A packet that no connection is for: a new one's first, or the rest of one that we lost
+        with a restart, or rubbish."""
+        if header.is_initial and len(data) >= packet.MIN_INITIAL and len(header.destination) >= 8:
+            return self._knock(header, data, address)
+        self._count["quic_unroutable"] += 1
+        if header.version is None:
+            self._answer("quic_resets", self._stateless.reset(data, clock()), address)
+        return None
+
+    def _knock(self, header: packet.Header, data: bytes, address: Any) -> Peer | None:
+        proof = None
+        if token := token_of(data):
+            tokens = self._stateless.tokens
+            proof = tokens.check(token, address, header.destination, time.time())
+            self._count["quic_tokens_bad" if proof is None else "quic_tokens_good"] += 1
+        verdict = self._admission.judge(address, proven=proof is not None)
+        if verdict is Verdict.REFUSE or self._closing:
             self._count["quic_refused"] += 1
             return None
+        if verdict is Verdict.RETRY:
+            reply = self._stateless.retry(header, address, clock(), time.time())
+            self._answer("quic_retries", reply, address)
+            return None
+        return self._accept(header, proof, address)
+
+    def _accept(self, header: packet.Header, proof: Token | None, address: Any) -> Peer:
         self._certificates.apply_to(self._configuration)
-        quic = Connection(self._configuration, header.destination, new_id=self._slot.connection_id)
+        original, retry_source = origin(proof, header)
+        quic = Connection(
+            self._configuration,
+            original,
+            new_id=self._slot.connection_id,
+            origin=Origin(
+                retry_source=retry_source,
+                proven=None if proof is None else address,
+                reset_token=self._stateless.reset_token,
+                later=partial(self._token_for_later, address),
+            ),
+            tickets=self._tickets,
+        )
         peer = Peer(quic, self._send, self)
         peer.handler = _Greeter(self, peer, address)
-        self._all.add(peer)
+        self._all[peer] = self._admission.begin(address)
         self._handshaking.add(peer)
         self.issued(peer, header.destination)
         self.issued(peer, quic.host_cid)
         self._count["quic_accepted"] += 1
         return peer
 
-    def welcome(self, peer: Peer, address: Any) -> None:
-        """The handshake has come so far that HTTP/3 can begin."""
-        server = Http3Server(
-            self._app,
-            peer,
-            self.spawn,
-            self._config,
-            self._state,
-            client=normalise(address),
-            server=self._server_address,
-        )
+    def _token_for_later(self, address: Any) -> bytes:
+        return self._stateless.tokens.for_later(address, time.time())
+
+    def welcome(self, peer: Peer, address: Any, protocol: str | None) -> bool:
+        """The handshake has come so far that it is known what is spoken; whether we speak it."""
+        client, here = normalise(address), self._server_address
+        server: Http3Server | NativeServer
+        if protocol == ALPN:
+            server = Http3Server(
+                self._app, peer, self.spawn, self._config, self._state, client=client, server=here
+            )
+        elif protocol == NATIVE_ALPN:
+            server = NativeServer(
+                self._app, peer, self.spawn, self._state, client=client, server=here
+            )
+        else:
+            return False
         self._servers[peer] = server
         peer.handler = server
+        return True
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run an application's call among the tasks of the server."""
@@ -262,10 +333,8 @@ class _Greeter:
     def handle(self, event: QuicEvent) -> None:
         if not isinstance(event, ProtocolNegotiated):
             return
-        if event.alpn_protocol == ALPN:
-            self._endpoint.welcome(self._peer, self._address)
-        else:
-            self._peer.close(NO_APPLICATION_PROTOCOL, "h3 only")
+        if not self._endpoint.welcome(self._peer, self._address, event.alpn_protocol):
+            self._peer.close(NO_APPLICATION_PROTOCOL, f"{ALPN} or {NATIVE_ALPN}")
 
     def progressed(self) -> None:
         pass

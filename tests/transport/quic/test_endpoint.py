@@ -13,7 +13,8 @@ import pytest
 
 from tests.transport.support.echo import connected, echo, served, until
 from transport.quic import dial as dial_module
-from transport.quic import endpoint, packet, peer
+from transport.quic import packet, peer
+from transport.quic.admission import Limits
 from transport.quic.connection import Connection, configuration
 from transport.quic.dial import DialError, Trust, dial
 from transport.quic.endpoint import normalise
@@ -113,7 +114,7 @@ async def test_teardown_leaves_the_table_empty(listening: Listening) -> None:
 
 async def test_over_the_cap_new_connections_are_ignored(tmp_path: Path) -> None:
     async with (
-        served(echo, tmp_path, max_quic_connections=1) as listening,
+        served(echo, tmp_path, quic_limits=Limits(connections=1)) as listening,
         connected(listening) as client,
     ):
         with pytest.raises(DialError, match="No answer"):
@@ -124,16 +125,19 @@ async def test_over_the_cap_new_connections_are_ignored(tmp_path: Path) -> None:
 
 
 async def test_handshakes_are_capped_and_dropped_in_time(
-    listening: Listening, raw: Raw, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(endpoint, "MAX_HANDSHAKES", 2)
     monkeypatch.setattr(peer, "HANDSHAKE_DEADLINE", 0.3)
-    for _ in range(4):
-        await raw.ask(initial())
-    assert listening.stats()["quic_accepted"] == 2
-    assert listening.stats()["quic_refused"] == 2
-    await until(lambda: listening.stats()["quic_connections"] == 0)
-    assert listening.stats()["quic_connection_ids"] == 0
+    async with served(echo, tmp_path, quic_limits=Limits(retry_above=2)) as listening:
+        raw = Raw(listening.port)
+        for _ in range(4):
+            await raw.ask(initial())
+        assert listening.stats()["quic_accepted"] == 2
+        assert listening.stats()["quic_retries"] == 2
+        await until(lambda: listening.stats()["quic_connections"] == 0)
+        assert listening.stats()["quic_connection_ids"] == 0
+        assert listening.stats()["quic_handshakes"] == 0
+        raw.socket.close()
 
 
 async def test_wrong_hash_is_refused(listening: Listening) -> None:
