@@ -14,7 +14,7 @@ What holds always:
 - HEADERS and other frames that must be whole are at most MAX_PARTIAL_FRAME bytes.
 
 The private names are listed in PRIVATE, and a test looks for each of them, so that an upgrade of
-aioquic fails loudly. May import: nothing of Tradewind.
+aioquic fails loudly. May import: congestion.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ from aioquic.quic.stream import QuicStream
 from aioquic.tls import Epoch, SessionTicket
 from msgspec import Struct
 
+from transport.quic import congestion
+
 ALPN = "h3"
 NATIVE_ALPN = "tradewind/1"
 """A session with nothing between it and QUIC; the only protocol with early data."""
@@ -74,6 +76,10 @@ IDLE_TIMEOUT = 60.0
 """Seconds without a packet after which a connection is forgotten."""
 INITIAL_RTT = 0.333
 """RFC 9002 section 6.2.2. aioquic's 0.1 s sends everything twice on a 200 ms path."""
+MAX_PTO = 3.0
+"""Seconds after which a probe is sent, at most, while something is not acknowledged. RFC 9002
+section 6.2.1 doubles the time without end, and then a phone that comes out of a long tunnel waits
+as long again; this costs a packet every MAX_PTO until the idle timeout."""
 CONNECTION_ID_LENGTH = 8
 
 H3_NO_ERROR = int(ErrorCode.H3_NO_ERROR)
@@ -131,7 +137,8 @@ PRIVATE: dict[str, tuple[str, ...]] = {
         "_write_stream_limits",
         "tls",
     ),
-    "recovery": ("_on_packets_lost", "_pto_count"),
+    "recovery": ("_on_packets_lost", "_pto_count", "_rtt_initial", "_rtt_smoothed"),
+    "loss": ("_pacer", "_pto_count"),
     "sender": ("_buffer_start", "_buffer_stop", "_buffer_fin", "_reset_error_code"),
     "h3": ("_get_local_settings", "_local_control_stream_id", "_stream"),
     "tls": (
@@ -192,6 +199,7 @@ def configuration(
 ) -> QuicConfiguration:
     """The configuration both roles share."""
     return QuicConfiguration(
+        congestion_control_algorithm=congestion.ALGORITHM,
         alpn_protocols=list(alpn),
         connection_id_length=CONNECTION_ID_LENGTH,
         idle_timeout=IDLE_TIMEOUT,
@@ -292,6 +300,9 @@ class Connection(QuicConnection):
             (self._local_max_streams_uni, PEER_UNI),
         ):
             limit.value = limit.sent = count
+        self._loss._pacer = congestion.ThinPacer(
+            max_datagram_size=self.configuration.max_datagram_size
+        )
         self._held: dict[int, int] = {}
         self.datagrams_dropped = 0
 
@@ -329,6 +340,11 @@ class Connection(QuicConnection):
         return float(self._loss.get_probe_timeout())
 
     @property
+    def round_trip(self) -> float:
+        """Seconds there and back, as far as we know the path."""
+        return float(self._loss._rtt_smoothed or self._loss._rtt_initial)
+
+    @property
     def asked_at(self) -> float | None:
         """When we first sent something that wants an answer without having heard anything since;
         None when nothing is outstanding."""
@@ -355,6 +371,14 @@ class Connection(QuicConnection):
             if now - asked_at > 2 * timeout:
                 self._loss._pto_count = 0
                 self._send_again(lambda packet: packet.sent_time <= now - timeout, now)
+
+    def get_timer(self) -> float | None:
+        """As aioquic's, with MAX_PTO."""
+        while self._loss._pto_count and (
+            self._loss.get_probe_timeout() * 2**self._loss._pto_count > MAX_PTO
+        ):
+            self._loss._pto_count -= 1
+        return super().get_timer()
 
     def handle_timer(self, now: float) -> None:
         """As aioquic's, with an end to the doubling of the probe timeout."""

@@ -80,6 +80,7 @@ def test_private_names_are_there(pair: Pair) -> None:
     h3 = Http3(pair.client)
     owners: dict[str, object] = {
         "connection": pair.client,
+        "loss": pair.client._loss,
         "sender": QuicStreamSender(0, True),
         "h3": h3,
         "recovery": pair.client._loss,
