@@ -13,8 +13,10 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -23,12 +25,13 @@ from msgspec import Struct
 from quart import Quart
 from quart_schema import Info, QuartSchema
 
-from server import control, demo, secret
+from server import control, demo, gathering, secret
 from server.api import access, agent, errors, ops, pages, security, visitor
 from server.api.addresses import Addresses
 from server.api.door import Door
-from server.bus.base import Bus
+from server.bus.base import Appended, Bus
 from server.bus.local import LocalBus
+from server.bus.unix import UnixBus
 from server.config import Settings
 from server.live.admission import Admission
 from server.live.calls import Calls
@@ -46,8 +49,9 @@ from server.service.passwords import Passwords
 from server.service.shops import Shops
 from server.service.tokens import Tokens
 from storage.base import StorageError
-from storage.open import Storage, open_storage
+from storage.open import Storage, open_remote, open_storage
 from transport.serve import Listening, ServeConfig, serving
+from transport.sockets import Sockets
 from transport.tls import Certificates
 from transport.uuid7 import uuid7
 
@@ -55,6 +59,9 @@ MAX_REQUEST = 32_768
 """Bytes of a request's body."""
 BODY_TIMEOUT = 10
 """Seconds in which a request's body must have come."""
+
+CATCH_UP = 4.0
+"""Seconds within which sessions begin anew after the bus was away: what happened is replayed."""
 
 Start = Callable[[Coroutine[None, None, None]], None]
 """Starts a task that runs in the background."""
@@ -94,13 +101,25 @@ class Parts(Struct, frozen=True):
     """Whether there is no shop yet."""
 
 
+class Shared(Struct, frozen=True):
+    """What a worker shares with others on the port: its sockets, and where the store process is."""
+
+    sockets: Sockets
+    store: Path
+    bus: Path
+    metrics: Path
+    """The folder of the sockets over which workers read each other's metrics."""
+
+
 class _Base(Struct, frozen=True):
     """What everything stands on."""
 
     settings: Settings
     storage: Storage
     bus: Bus
+    publish: Callable[[str, Appended], None]
     metrics: Metrics
+    gather: Callable[[], Awaitable[bytes]]
     leaving: Leaving
     start: Start
 
@@ -114,24 +133,24 @@ class _People(Struct, frozen=True):
 
 
 @asynccontextmanager
-async def building(settings: Settings, storage: Storage | None = None) -> AsyncIterator[Parts]:
+async def building(
+    settings: Settings, storage: Storage | None = None, shared: Shared | None = None
+) -> AsyncIterator[Parts]:
     """Everything, running, but for the listeners. `storage` is opened unless it is given."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        if storage is None:
-            storage = open_storage(settings.database_url)
-            stack.push_async_callback(storage.close)
-        bus = LocalBus()
-        stack.push_async_callback(bus.close)
-        start = await stack.enter_async_context(_background())
-        base = _Base(settings, storage, bus, Metrics(), Leaving(), start)
+        base = await _base(settings, storage, shared, stack)
+        storage = base.storage
         people = _people(base)
         stack.callback(people.passwords.close)
         login = None
         if settings.demo:
             login = await demo.seed(storage.directory, people.passwords, settings, unix_ms())
         gateway = await _gateway(base, people, stack)
-        await stack.enter_async_context(control.listening(settings, storage.directory))
+        if isinstance(base.bus, UnixBus):
+            base.bus.on_gap = lambda: gateway.move(CATCH_UP)
+        if shared is None:
+            await stack.enter_async_context(control.listening(settings, storage.directory))
         presented = certificates(settings)
         addresses = Addresses(settings.public_url, presented.hashes)
         quart = _quart(base, people, addresses, login)
@@ -148,6 +167,36 @@ async def building(settings: Settings, storage: Storage | None = None) -> AsyncI
             login,
             not await storage.directory.list_shops(),
         )
+
+
+async def _base(
+    settings: Settings, storage: Storage | None, shared: Shared | None, stack: AsyncExitStack
+) -> _Base:
+    """The ground: a store and a bus of this process alone, or those of the store process."""
+    if storage is None:
+        storage = (
+            open_storage(settings.database_url) if shared is None else open_remote(shared.store)
+        )
+        stack.push_async_callback(storage.close)
+    metrics = Metrics()
+    bus: LocalBus | UnixBus
+    if shared is None:
+        bus, gather = LocalBus(), metrics.gather
+        publish: Callable[[str, Appended], None] = bus.publish
+    else:
+        bus, publish = UnixBus(shared.bus), _by_the_store
+        place = shared.metrics / f"metrics-{shared.sockets.slot.socket}.sock"
+        await stack.enter_async_context(gathering.listening(place, metrics.text))
+        gather = partial(gathering.gather, shared.metrics)
+    stack.push_async_callback(bus.close)
+    start = await stack.enter_async_context(_background())
+    if isinstance(bus, UnixBus):
+        start(bus.run())
+    return _Base(settings, storage, bus, publish, metrics, gather, Leaving(), start)
+
+
+def _by_the_store(topic: str, event: Appended) -> None:
+    """The store process publishes at the commit, so that entries keep their order."""
 
 
 def certificates(settings: Settings) -> Certificates:
@@ -181,7 +230,7 @@ async def _gateway(base: _Base, people: _People, stack: AsyncExitStack) -> Gatew
     conversations = Conversations(messages, directory)
     stack.push_async_callback(_save, conversations)
     observe = base.metrics.append.observe
-    chat = Chat(messages, directory, conversations, base.bus, now=unix_ms, observe=observe)
+    chat = Chat(messages, directory, conversations, base.publish, now=unix_ms, observe=observe)
     await stack.enter_async_context(chat)
     presence = Presence(base.bus, uuid4(), clock)
     desk = Desk(directory, conversations, chat, presence.online)
@@ -226,7 +275,7 @@ def _quart(base: _Base, people: _People, addresses: Addresses, login: demo.Login
         ops.blueprint(
             base.storage.log,
             base.storage.directory,
-            base.metrics,
+            base.gather,
             leaving=base.leaving,
             metrics_token=base.settings.metrics_token,
         )
@@ -277,16 +326,19 @@ async def _mend(conversations: Conversations) -> None:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[tuple[Parts, Listening]]:
+async def running(
+    settings: Settings, shared: Shared | None = None
+) -> AsyncIterator[tuple[Parts, Listening]]:
     """A server that listens until the block is left. Raises OSError when a port is taken."""
-    async with building(settings) as parts:
+    async with building(settings, shared=shared) as parts:
         config = ServeConfig(
             certificates=parts.certificates,
             host=settings.host,
             port=settings.port,
             loopback_port=settings.http_port if settings.http else None,
         )
-        async with serving(parts.door, config) as listening:
+        sockets = None if shared is None else shared.sockets
+        async with serving(parts.door, config, sockets) as listening:
             parts.addresses.listening(listening.port, listening.loopback_port)
             parts.metrics.watch(listeners=listening.stats)
             yield parts, listening

@@ -16,6 +16,9 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+MAX_WORKERS = 64
+"""What the steering of packets has room for."""
+
 
 class ConfigError(Exception):
     """The settings do not make sense. The message says which, and what would."""
@@ -40,6 +43,13 @@ class Settings(BaseSettings):
         None,
         description="URL under which clients reach this server, for example "
         "https://chat.example. Left out: taken from each request's Host.",
+    )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=MAX_WORKERS,
+        description="Processes that serve sessions, one per core at most. More than one: a store "
+        "process beside them owns the database. Limits on sessions count for each worker.",
     )
     data_dir: Path = Field(
         Path("var"), description="Folder for the database, the secret and certificates made here."

@@ -74,6 +74,10 @@ class Metrics:
         """The Prometheus text."""
         return generate_latest(self.registry)
 
+    async def gather(self) -> bytes:
+        """The text of all workers, where there is only this one."""
+        return self.text()
+
     def families(self) -> Iterator[Metric]:
         """What is read when somebody asks."""
         total = Counters()

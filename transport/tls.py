@@ -15,11 +15,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import datetime as dt
+import fcntl
 import hashlib
 import ipaddress
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -164,20 +166,31 @@ class DevelopmentSource:
 
     def poll(self, now: dt.datetime) -> KeyPair | None:
         """The first pair, or the next one when its day has come."""
-        if self._current is None:
-            self._current, self._next = self._load("current"), self._load("next")
-        elif self._next is not None and not self._is_due(self._current, now):
+        known = self._current is not None and self._next is not None
+        if known and not self._is_due(self._current, now):
             return None
-        if not self._is_usable(self._current, now) or self._is_due(self._current, now):
-            self._advance(now)
-        if not self._fits(self._next):
-            assert self._current is not None
-            self._next = self._make("next", _start(self._current) + ROTATE_AFTER)
+        with self._alone():
+            self._current, self._next = self._load("current"), self._load("next")
+            if not self._is_usable(self._current, now) or self._is_due(self._current, now):
+                self._advance(now)
+            if not self._fits(self._next):
+                assert self._current is not None
+                self._next = self._make("next", _start(self._current) + ROTATE_AFTER)
         return self._current
 
     def hashes(self) -> list[str]:
         """This one's and the next one's."""
         return [pair.hash for pair in (self._current, self._next) if pair is not None]
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else changes the folder meanwhile: workers share it, and one of them is first."""
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def _advance(self, now: dt.datetime) -> None:
         """Make the next pair the current one, or a new one where there is no usable next."""

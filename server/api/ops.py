@@ -1,14 +1,14 @@
 """For operators and their machines: alive, ready, counted.
 
 What holds always: `readyz` says yes only after the log and the directory have answered just now.
-May import: api, metrics; storage.
+May import: api; storage.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import msgspec
@@ -21,7 +21,6 @@ from server.api.addresses import peer_is_loopback
 from server.api.errors import Error
 from server.api.request import bearer
 from server.domain.refusal import Code, Refusal
-from server.metrics import Metrics
 from storage.base import Directory, MessageLog, StorageError
 
 READY_TIMEOUT = 2.0
@@ -44,12 +43,12 @@ class DemoLogin(Struct, frozen=True):
 def blueprint(
     messages: MessageLog,
     directory: Directory,
-    metrics: Metrics,
+    gather: Callable[[], Awaitable[bytes]],
     *,
     leaving: Callable[[], bool],
     metrics_token: str | None,
 ) -> Blueprint:
-    """The routes. `leaving` says whether the server drains."""
+    """The routes. `gather` gives all workers' metrics, `leaving` says whether the server drains."""
     routes = Blueprint("ops", __name__)
 
     @routes.get("/healthz")
@@ -86,7 +85,7 @@ def blueprint(
             raise Refusal(
                 Code.FORBIDDEN, "set TRADEWIND_METRICS_TOKEN to read metrics from elsewhere"
             )
-        return Response(metrics.text(), content_type=CONTENT_TYPE_LATEST)
+        return Response(await gather(), content_type=CONTENT_TYPE_LATEST)
 
     return routes
 

@@ -62,7 +62,13 @@ class Seen(Struct, frozen=True, tag=True):
     transport: str | None
 
 
-Event = Appended | Typed | Reached | Seen
+class Asked(Struct, frozen=True, tag=True):
+    """The worker `source` has begun to follow the shop and would know who is online."""
+
+    source: UUID
+
+
+Event = Appended | Typed | Reached | Seen | Asked
 Receiver = Callable[[Event], None]
 """Must not block: it is called in the publisher's loop turn."""
 

@@ -28,11 +28,12 @@ log = structlog.get_logger(__name__)
 class Follower:
     """A session and its person."""
 
-    __slots__ = ("_cursors", "_held", "caller", "session")
+    __slots__ = ("_cursors", "_held", "asked_to_move", "caller", "session")
 
     def __init__(self, session: Session, caller: Caller) -> None:
         self.session = session
         self.caller = caller
+        self.asked_to_move = False
         self._held: list[Frame] | None = []
         self._cursors: dict[UUID, tuple[int, int]] = {}
         """The last (epoch, seq) told, of the conversations that were resumed."""

@@ -114,8 +114,7 @@ class Gateway:
         """Ask all to move on within `seconds`, then close who is left. 0: close at once."""
         self._draining = True
         if seconds > 0:
-            for follower in self._hub.followers():
-                self._ask_to_move(follower, seconds)
+            self.move(seconds)
             try:
                 async with asyncio.timeout(seconds):
                     await self._empty.wait()
@@ -125,12 +124,19 @@ class Gateway:
             session.close(CloseCode.GOING_AWAY, "the server is leaving")
         await asyncio.gather(*(session.wait_closed() for session in tuple(self._sessions)))
 
+    def move(self, seconds: float) -> None:
+        """Ask all to begin a new session within `seconds`, here or elsewhere: it will resume."""
+        for follower in self._hub.followers():
+            if not follower.asked_to_move:
+                follower.asked_to_move = True
+                self._ask_to_move(follower, seconds)
+
     def _ask_to_move(self, follower: Follower, seconds: float) -> None:
         if follower.welcomed:
             share = self._random.uniform(DRAIN_SHARE / 2, DRAIN_SHARE)
             follower.tell(Drain(int(seconds * share * 1000)))
         else:
-            follower.session.close(CloseCode.GOING_AWAY, "the server is leaving")
+            follower.session.close(CloseCode.GOING_AWAY, "begin anew")
 
     async def _attend(self, session: Session, home: frozenset[str]) -> None:
         try:

@@ -19,7 +19,7 @@ from uuid import UUID
 
 from msgspec import Raw
 
-from server.bus.base import Appended, Bus, Event, Reached, Seen, Typed
+from server.bus.base import Appended, Asked, Bus, Event, Reached, Seen, Typed
 from server.domain.people import Caller, Role, who
 from server.live.follower import Follower
 from server.live.presence import Presence
@@ -72,6 +72,7 @@ class Hub:
             Typed: self._typed,
             Reached: self._reached,
             Seen: self._seen,
+            Asked: self._asked,
         }
 
     def followers(self) -> list[Follower]:
@@ -88,6 +89,7 @@ class Hub:
                 room = _Room(partial(self._receive, caller.shop))
                 await self._bus.subscribe(caller.shop, room.receiver)
                 self._rooms[caller.shop] = room
+                self._presence.ask(caller.shop)
             room.add(follower)
         self._presence.arrived(caller, session.info.transport)
         try:
@@ -145,6 +147,9 @@ class Hub:
             _tell(room.everybody(), frame)
         else:
             _tell(room.agents, frame)
+
+    def _asked(self, shop: str, room: _Room, event: Asked) -> None:
+        self._presence.asked(shop, event)
 
 
 def deliver(entry: Entry) -> Deliver:

@@ -1,7 +1,8 @@
 """Who is online: what this worker's sessions say, and what other workers said.
 
-Every worker announces its own people when their sessions come or go, and each of them again every
-ANNOUNCE_EVERY seconds, spread evenly over that time. Everybody hears the announcements over the bus
+Every worker announces its own people when their sessions come or go, when another worker begins to
+follow the shop and asks, and each of them again every ANNOUNCE_EVERY seconds, spread evenly over
+that time. Everybody hears the announcements over the bus
 and forgets what was not repeated for FORGET_AFTER seconds, so a killed worker's people go offline
 by themselves.
 
@@ -13,13 +14,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import islice
 from uuid import UUID
 
-from server.bus.base import Bus, Seen
-from server.domain.people import Caller
+from server.bus.base import Asked, Bus, Seen
+from server.domain.people import Caller, Role
 
 ANNOUNCE_EVERY = 20
 """Seconds between two announcements of somebody who is online."""
+AT_ONCE = 500
+"""People announced to a worker that asks; the others follow within ANNOUNCE_EVERY seconds."""
 FORGET_AFTER = 50.0
 """Seconds after which somebody who is not announced any more is offline."""
 
@@ -59,6 +63,19 @@ class Presence:
             return next(reversed(workers.values()))[0]
         del self._board[shop][seen.who]
         return None
+
+    def ask(self, shop: str) -> None:
+        """Ask the other workers who is online there."""
+        self._bus.publish(shop, Asked(self._source))
+
+    def asked(self, shop: str, by: Asked) -> None:
+        """Tell another worker of the people here, the agents first: everybody sees those."""
+        if by.source == self._source:
+            return
+        people = [who for place, who in self._mine if place == shop]
+        people.sort(key=lambda who: not who.startswith(Role.AGENT.value))
+        for who in islice(people, AT_ONCE):
+            self._announce(shop, who)
 
     def online(self, shop: str) -> list[tuple[str, str]]:
         """Everybody who is online in the shop, with the transport."""

@@ -21,7 +21,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 import msgspec
 import structlog
 
-from server.bus.base import Appended, Bus
+from server.bus.base import Appended
 from server.domain import entries, people
 from server.domain.entries import Body
 from server.domain.people import Caller, Role
@@ -52,7 +52,7 @@ class Chat:
         messages: MessageLog,
         directory: Directory,
         conversations: Conversations,
-        bus: Bus,
+        publish: Callable[[str, Appended], None],
         *,
         now: Callable[[], int],
         observe: Callable[[float], None],
@@ -60,7 +60,7 @@ class Chat:
         self._log = messages
         self._directory = directory
         self._conversations = conversations
-        self._bus = bus
+        self._publish = publish
         self._now = now
         self._observe = observe
         self._commits = asyncio.TaskGroup()
@@ -170,7 +170,7 @@ class Chat:
             return Refusal(Code.CONFLICT, "this id was used before for something else")
         if result.fresh:
             self._conversations.committed(known, result.entry)
-            self._bus.publish(known.record.shop, Appended(known.record.visitor, result.entry))
+            self._publish(known.record.shop, Appended(known.record.visitor, result.entry))
         return result.entry
 
 

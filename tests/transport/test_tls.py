@@ -78,6 +78,21 @@ class TestDevelopment:
         # A restart finds the same.
         assert source(tmp_path).poll(later) is not None
 
+    def test_workers_share_the_folder_and_turn_over_to_the_same(self, tmp_path: Path) -> None:
+        one, other = source(tmp_path), source(tmp_path)
+        first = one.poll(NOW), other.poll(NOW)
+        assert first[0]
+        assert first[1]
+        assert first[0].hash == first[1].hash
+        later = NOW + ROTATE_AFTER + DAY / 24
+        then = one.poll(later), other.poll(later)
+        assert then[0]
+        assert then[1]
+        assert then[0].hash == then[1].hash != first[0].hash
+        assert one.hashes() == other.hashes()
+        assert one.poll(later) is None
+        assert other.poll(later) is None
+
     def test_a_year_of_sleep(self, tmp_path: Path) -> None:
         source(tmp_path).poll(NOW)
         later = NOW + 365 * DAY

@@ -456,3 +456,17 @@ async def test_drain_asks_then_closes(site: Any) -> None:
     assert await waiting.closed() == CloseCode.GOING_AWAY
     assert await (await site.dial()).closed() == CloseCode.GOING_AWAY
     assert site.parts.gateway._admission.sessions == 0
+
+
+async def test_asked_to_begin_anew_once_and_let_in_again(site: Any) -> None:
+    peer = await site.join(site.visitor)
+    site.parts.gateway.move(4.0)
+    site.parts.gateway.move(4.0)
+    drain = await peer.until(gateway.Drain)
+    assert 0 < drain.deadline <= 4_000
+    chat = uuid7()
+    await peer.send(chat, text="still here")
+    again = await site.join(site.visitor, (Position(chat, 0, 0),))
+    [entry] = await again.deliveries(1)
+    assert entry.seq == 1
+    assert [type(frame) for frame in (*peer.seen, *again.seen)].count(gateway.Drain) == 1

@@ -1,6 +1,6 @@
 from uuid import UUID
 
-from server.bus.base import Event, Seen
+from server.bus.base import Asked, Event, Seen
 from server.bus.local import LocalBus
 from server.domain.people import Caller, Role
 from server.live.presence import FORGET_AFTER, Presence
@@ -62,3 +62,20 @@ async def test_a_worker_that_falls_silent_is_forgotten() -> None:
     board.presence._expire()
     assert board.online() == {}
     assert board.said == [Seen(OTHER, VISITOR.who, None)]
+
+
+async def test_a_worker_that_asks_is_told_of_the_people_here_agents_first() -> None:
+    board = await Board().start()
+    agent = Caller(Role.AGENT, UUID(int=8), "shop")
+    board.presence.arrived(VISITOR, "webtransport")
+    board.presence.arrived(agent, "websocket-h1")
+    board.presence.arrived(Caller(Role.AGENT, UUID(int=7), "other"), "websocket-h1")
+    board.said.clear()
+    board.presence.asked("shop", Asked(OTHER))
+    assert [(seen.source, seen.who) for seen in board.said] == [
+        (ME, agent.who),
+        (ME, VISITOR.who),
+    ]
+    board.said.clear()
+    board.presence.asked("shop", Asked(ME))
+    assert board.said == []

@@ -75,7 +75,7 @@ async def opened(settings: Settings) -> AsyncIterator[Room]:
     known = Conversations(gate, storage.directory)
     times = iter(range(1_000, 1_000_000))
     async with Chat(
-        gate, storage.directory, known, bus, now=lambda: next(times), observe=lambda _: None
+        gate, storage.directory, known, bus.publish, now=lambda: next(times), observe=lambda _: None
     ) as chat:
         room = Room(chat, gate, storage, known)
         await bus.subscribe("shop", room.published.append)
