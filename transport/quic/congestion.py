@@ -62,10 +62,10 @@ class ThinCongestionControl(QuicCongestionControl):
         self._peak = max(self._peak, self.bytes_in_flight)
 
     def on_packet_acked(self, *, now: float, packet: QuicSentPacket) -> None:
-        limited = self.fills_window
+        limited, sent_at = self.fills_window, packet.sent_time or 0.0
         self.bytes_in_flight -= packet.sent_bytes
-        self._next_round(now, packet.sent_time)
-        if not limited or packet.sent_time <= self._recovery_start:
+        self._next_round(now, sent_at)
+        if not limited or sent_at <= self._recovery_start:
             return
         if self.ssthresh is None or self.congestion_window < self.ssthresh:
             self.congestion_window += packet.sent_bytes
@@ -82,7 +82,7 @@ class ThinCongestionControl(QuicCongestionControl):
         last_sent = 0.0
         for packet in packets:
             self.bytes_in_flight -= packet.sent_bytes
-            last_sent = packet.sent_time
+            last_sent = packet.sent_time or 0.0
         if last_sent > self._recovery_start:
             self._recovery_start = now
             self._shrink_to(self.congestion_window // 2)
@@ -105,9 +105,9 @@ class ThinCongestionControl(QuicCongestionControl):
         # Not more than it was: a loss gives nobody a larger window.
         self.congestion_window = min(self.congestion_window, max(window, packets * self._packet))
 
-    def _next_round(self, now: float, sent_time: float) -> None:
+    def _next_round(self, now: float, sent_at: float) -> None:
         """A packet of this round was acknowledged: the next one begins."""
-        if sent_time >= self._round_start:
+        if sent_at >= self._round_start:
             self._round_start = now
             self._last_peak, self._peak = self._peak, self.bytes_in_flight
 
