@@ -19,12 +19,15 @@ from bench import report
 from bench.options import HtmlFile, faults
 from bench.profiles import PROFILES
 from bench.report.record import Result, Table
+from bench.scenarios.latency import latency
 
 cli = typer.Typer(
     name="bench",
     help="Measure this server and its peers over an emulated network. Needs root.",
     no_args_is_help=True,
 )
+
+cli.command("latency")(latency)
 
 
 @cli.command("profiles")

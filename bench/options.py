@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from bench.network import LinkLost, NetworkUnavailable
+from bench.peers.base import PeerError
 from bench.profiles import UnknownProfile
 from bench.report.plots import PlotsUnavailable
 
@@ -41,6 +42,7 @@ _MENDABLE = (
     BenchError,
     NetworkUnavailable,
     LinkLost,
+    PeerError,
     UnknownProfile,
     PlotsUnavailable,
     OSError,

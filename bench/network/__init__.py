@@ -9,16 +9,17 @@
 What holds always: every IP packet between the two crosses the link, TCP and UDP alike; nothing of
 it has a name on the machine, and the kernel takes it away when the processes are gone, however
 they go.
-May import: transport's and storage's public parts are not needed here; the standard library only.
+May import: nothing of Tradewind.
 """
 
 from bench.network.commands import Count, Stats
 from bench.network.kernel import NetworkUnavailable, require
 from bench.network.network import LinkLost, Network
-from bench.network.place import Place
+from bench.network.place import SECOND_CLIENT, Place
 from bench.network.shape import Shape
 
 __all__ = [
+    "SECOND_CLIENT",
     "Count",
     "LinkLost",
     "Network",

@@ -41,16 +41,15 @@ from bench.network.commands import (
 )
 from bench.network.flow import Drop, Flow
 from bench.network.nat import Nat
+from bench.network.place import CLIENT, DEVICE, SERVER
 from bench.network.shape import Shape
 
 MAX_FLOWS = 262_144
 BATCH = 64
 LATE_BUCKETS = 1_000
 MTU = 1_500
-DEVICE = "wan0"
 DEVICE_QUEUE = 10_000
 """Packets that wait between the kernel and the link."""
-CLIENT, SERVER = "10.77.0.2", "10.77.1.2"
 _COMMAND = msgspec.json.Decoder(Command)
 
 

@@ -23,14 +23,11 @@ from bench.network.commands import (
     SetUdpBlocked,
     Stats,
 )
-from bench.network.place import Place
+from bench.network.place import CLIENT, SERVER, Place
 from bench.network.shape import Shape
 
 PATIENCE = 10.0
 """Seconds that the link may take to answer."""
-CLIENT, SERVER = "10.77.0.2", "10.77.1.2"
-SECOND_CLIENT = "10.77.0.3"
-"""Where a client can move to, or seem to come from."""
 
 
 class LinkLost(Exception):

@@ -11,7 +11,10 @@ import asyncio
 import subprocess
 from typing import Any
 
-TCP_CONGESTION = "net.ipv4.tcp_congestion_control"
+DEVICE = "wan0"
+CLIENT, SERVER = "10.77.0.2", "10.77.1.2"
+SECOND_CLIENT = "10.77.0.3"
+"""Where a client can move to, or seem to come from."""
 OUTPUT_LIMIT = 16 * 1024 * 1024
 """Bytes of one line that a process here may print."""
 
@@ -23,6 +26,7 @@ class Place:
         self.name = name
         self.address = address
         self._namespace = namespace
+        self._congestion: tuple[str, ...] = ()
 
     def command(self, *argv: str) -> list[str]:
         """The command line that runs `argv` here."""
@@ -43,13 +47,22 @@ class Place:
         done = subprocess.run(self.command(*argv), check=True, capture_output=True, text=True)
         return done.stdout
 
-    def sysctl(self, name: str, value: str) -> None:
-        """Set a kernel's setting of this namespace, such as TCP_CONGESTION."""
-        self.run("sysctl", "-qw", f"{name}={value}")
+    def congestion(self, name: str) -> None:
+        """What TCP's new connections across the link use, both ways: bbr, cubic, reno.
+
+        By the route, not by sysctl: there a namespace may only choose what the machine's own
+        setting allows to everybody.
+        """
+        self._congestion = ("congctl", name)
+        self._route()
 
     def move(self, address: str) -> None:
         """Change to another address, as a phone does that changes networks. The old one is gone."""
-        self.run("ip", "address", "add", f"{address}/32", "dev", "wan0")
-        self.run("ip", "route", "replace", "default", "dev", "wan0", "src", address)
-        self.run("ip", "address", "del", f"{self.address}/32", "dev", "wan0")
-        self.address = address
+        old, self.address = self.address, address
+        self.run("ip", "address", "add", f"{address}/32", "dev", DEVICE)
+        self._route()
+        self.run("ip", "address", "del", f"{old}/32", "dev", DEVICE)
+
+    def _route(self) -> None:
+        route = ("default", "dev", DEVICE, "src", self.address, *self._congestion)
+        self.run("ip", "route", "replace", *route)
