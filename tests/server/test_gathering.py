@@ -40,7 +40,7 @@ async def test_every_worker_is_there_and_told_apart(tmp_path: Path) -> None:
     assert found["tradewind_append_seconds_count", "0", ()] == 1
     assert found["tradewind_append_seconds_bucket", "0", (("le", "0.002"),)] == 1
     assert text.count(b"# TYPE tradewind_entries_accepted_total counter") == 1
-    assert not (tmp_path / "metrics-0.sock").exists()  # noqa: ASYNC240
+    assert not (tmp_path / "metrics-0.sock").exists()
 
 
 async def test_the_dead_and_the_silent_are_left_out(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
