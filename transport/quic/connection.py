@@ -47,7 +47,7 @@ from aioquic.quic.packet import QuicErrorCode, QuicFrameType, QuicPacketType
 from aioquic.quic.packet_builder import QuicPacketBuilder
 from aioquic.quic.recovery import QuicPacketSpace
 from aioquic.quic.stream import QuicStream
-from aioquic.tls import Epoch, SessionTicket
+from aioquic.tls import AlertUnexpectedMessage, Context, Epoch, SessionTicket
 from msgspec import Struct
 
 from transport.quic import congestion
@@ -55,6 +55,8 @@ from transport.quic import congestion
 ALPN = "h3"
 NATIVE_ALPN = "tradewind/1"
 """A session with nothing between it and QUIC; the only protocol with early data."""
+NATIVE_PATH = "/v1/live"
+"""Where its sessions are, as seen by the application."""
 PEER_BIDI = 64
 """Bidirectional streams a peer may have open at once. More: STREAM_LIMIT_ERROR, it is cut."""
 PEER_UNI = 16
@@ -112,6 +114,7 @@ PRIVATE: dict[str, tuple[str, ...]] = {
         "_cryptos",
         "_cryptos_initial",
         "_datagrams_pending",
+        "_events",
         "_find_network_path",
         "_handle_session_ticket",
         "_handshake_complete",
@@ -141,18 +144,7 @@ PRIVATE: dict[str, tuple[str, ...]] = {
     "loss": ("_pacer", "_pto_count"),
     "sender": ("_buffer_start", "_buffer_stop", "_buffer_fin", "_reset_error_code"),
     "h3": ("_get_local_settings", "_local_control_stream_id", "_stream"),
-    "tls": (
-        "_cipher_suites",
-        "_ec_private_keys",
-        "_key_schedule_proxy",
-        "_key_schedule_psk",
-        "_new_session_ticket",
-        "_peer_certificate",
-        "_signature_algorithms",
-        "_supported_groups",
-        "_x25519_private_key",
-        "_x448_private_key",
-    ),
+    "tls": ("_peer_certificate",),
 }
 
 # What a peer does wrong is counted, not printed: it could print as much as it liked.
@@ -251,6 +243,30 @@ class _FrameHandlers:
         return getattr(self.owner, name), epochs
 
 
+class _Few(list[Any]):
+    """A queue of a few: an empty deque takes 760 bytes, and most connections idle."""
+
+    __slots__ = ()
+
+    def popleft(self) -> Any:
+        return self.pop(0)
+
+
+class _FinishedTls:
+    """What a server's connection still asks of TLS after the handshake."""
+
+    __slots__ = ("alpn_negotiated", "early_data_accepted", "session_resumed", "state")
+
+    def __init__(self, tls: Context) -> None:
+        self.alpn_negotiated = tls.alpn_negotiated
+        self.early_data_accepted = tls.early_data_accepted
+        self.session_resumed = tls.session_resumed
+        self.state = tls.state
+
+    def handle_message(self, data: bytes, _: Any) -> None:
+        raise AlertUnexpectedMessage("nothing is left to say")
+
+
 _DEAD_KEYS = CryptoPair()
 """Keys that are gone: a packet that needs them is dropped. One pair for all connections."""
 _DEAD_SPACE = QuicPacketSpace()
@@ -285,6 +301,7 @@ class Connection(QuicConnection):
         self._origin = origin
         self._tickets = tickets
         self._asked_at: float | None = None
+        self._native = False
         self._new_id = new_id
         self._name_ids(0)
         self.host_cid = self._local_initial_source_connection_id = self._host_cids[0].cid
@@ -303,6 +320,8 @@ class Connection(QuicConnection):
         self._loss._pacer = congestion.ThinPacer(
             max_datagram_size=self.configuration.max_datagram_size
         )
+        self._events = _Few()  # type: ignore[assignment]
+        self._datagrams_pending = _Few()  # type: ignore[assignment]
         self._held: dict[int, int] = {}
         self.datagrams_dropped = 0
 
@@ -506,7 +525,8 @@ class Connection(QuicConnection):
         """As aioquic's. TLS asks for tickets right after this: h3 has none, because a CONNECT
         must not go in early data."""
         super()._alpn_handler(alpn_protocol)
-        if self._tickets is not None and alpn_protocol == NATIVE_ALPN:
+        self._native = alpn_protocol == NATIVE_ALPN
+        if self._tickets is not None and self._native:
             self._session_ticket_handler = self._tickets.put
             self.tls.get_session_ticket_cb = self._tickets.take
             self.tls.new_session_ticket_cb = self._handle_session_ticket
@@ -534,7 +554,7 @@ class Connection(QuicConnection):
         """As aioquic's, and a token for next time beside it (RFC 9000 section 8.1.3). A lost one
         is not sent again: the next connection only proves its address anew."""
         super()._write_handshake_done_frame(builder)
-        if self._origin.later is not None and self.tls.alpn_negotiated == NATIVE_ALPN:
+        if self._origin.later is not None and self._native:
             token = self._origin.later()
             buffer = builder.start_frame(QuicFrameType.NEW_TOKEN, capacity=3 + len(token))
             buffer.push_uint_var(len(token))
@@ -560,22 +580,10 @@ class Connection(QuicConnection):
             self._spaces[epoch] = _DEAD_SPACE
             self._crypto_streams.pop(epoch, None)
         self._loss.spaces = [self._spaces[Epoch.ONE_RTT]]
+        for path in self._network_paths:
+            path.remote_challenges = _Few(path.remote_challenges)  # type: ignore[assignment]
         if not self.configuration.is_client:  # a client still takes session tickets
-            self._slim_tls()
-
-    def _slim_tls(self) -> None:
-        """What is left of a server's TLS answers any further message with an alert."""
-        tls = self.tls
-        tls.key_schedule = None
-        tls.session_ticket = None
-        tls.received_extensions = None
-        tls._key_schedule_proxy = tls._key_schedule_psk = tls._new_session_ticket = None
-        tls._x25519_private_key = tls._x448_private_key = None
-        tls._ec_private_keys = []
-        tls.handshake_extensions = []
-        tls._cipher_suites = []
-        tls._signature_algorithms = []
-        tls._supported_groups = []
+            self.tls = _FinishedTls(self.tls)  # type: ignore[assignment]
 
     def _frame_room(self) -> int:
         packet = self.configuration.max_datagram_size
