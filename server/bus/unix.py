@@ -170,8 +170,7 @@ class _Wire(asyncio.Protocol):
         self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport: asyncio.Transport = transport  # type: ignore[assignment]  # a stream's
         self._bus.connected(self)
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 import typer
 
 from server.cli import checks, people
-from server.cli.serve import serve
+from server.cli.serve import reload, serve
 
 cli = typer.Typer(
     name="tradewind",
@@ -23,6 +23,7 @@ cli = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 cli.command()(serve)
+cli.command()(reload)
 cli.command("doctor")(checks.examine)
 cli.command("smoke")(checks.try_out)
 cli.command()(checks.migrate)

@@ -85,16 +85,16 @@ class _Connection(asyncio.Protocol):
     def stop(self) -> None:
         """Take no more calls."""
         self._stopped = True
-        self._transport.pause_reading()
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
 
     def close(self) -> None:
         """Send what is answered, and end."""
         self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(high=MAX_UNSENT)
+        self._transport: asyncio.Transport = transport  # type: ignore[assignment]  # a stream's
+        self._transport.set_write_buffer_limits(high=MAX_UNSENT)
         self._connections.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
