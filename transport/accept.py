@@ -23,6 +23,9 @@ from transport.wire.machine import Role
 LIVE_PATH = "/v1/live"
 """Where sessions are, on every transport."""
 
+NATIVE = "tradewind/1"
+"""The `http_version` of a session without HTTP (transport/quic/native.py)."""
+
 _WEBSOCKETS = {
     "1.1": TransportKind.WEBSOCKET_H1,
     "2": TransportKind.WEBSOCKET_H2,
@@ -74,5 +77,6 @@ def _info(scope: Scope) -> SessionInfo:
 
 def _kind(scope: Scope) -> TransportKind:
     if scope["type"] == "webtransport":
-        return TransportKind.WEBTRANSPORT
+        native = scope["http_version"] == NATIVE
+        return TransportKind.QUIC if native else TransportKind.WEBTRANSPORT
     return _WEBSOCKETS[scope["http_version"]]

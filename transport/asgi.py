@@ -8,6 +8,9 @@ misses added:
            "raw_path", "query_string", "headers", "client", "server", "state",
            "extensions": {"webtransport": {"max_datagram_size": int}}}
 
+A session over ALPN `tradewind/1` (transport/quic/native.py) is the same scope, with `http_version`
+"tradewind/1" and no header but `host`.
+
     receive {"type": "webtransport.connect"}
             {"type": "webtransport.stream.receive", "stream": int, "data": bytes, "more": bool}
             {"type": "webtransport.stream.reset", "stream": int, "code": int}

@@ -36,6 +36,8 @@ CLOSE_LINGER = 2.0
 class TransportKind(StrEnum):
     """What carries a session; the names appear in metrics, logs and the agent console."""
 
+    QUIC = "quic"
+    """ALPN tradewind/1: nothing between the session and QUIC."""
     WEBTRANSPORT = "webtransport"
     WEBSOCKET_H3 = "websocket-h3"
     WEBSOCKET_H2 = "websocket-h2"

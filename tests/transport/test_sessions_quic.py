@@ -13,13 +13,15 @@ import pytest
 
 from tests.conformance.session_suite import Pair, deliver, go_live, of, send, take
 from tests.transport.support.lossy import lossy
-from tests.transport.support.stack import Stack
+from tests.transport.support.stack import ORIGIN, Stack
 from tests.transport.support.stack_suite import StackSuite, WebSocketSuite
 from transport.client import DialError, Trust, dial
 from transport.driver import Driver
 from transport.errors import CloseCode
 from transport.quic.dial import Address
 from transport.session import TransportKind
+
+OVER_UDP = [TransportKind.QUIC, TransportKind.WEBTRANSPORT, TransportKind.WEBSOCKET_H3]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -43,6 +45,35 @@ class TestWebTransport(StackSuite):
     dial = staticmethod(dial_webtransport)
 
 
+@asynccontextmanager
+async def dial_native(
+    url: str, *, trust: Trust, origin: str | None = None
+) -> AsyncIterator[Driver]:
+    async with dial(url, TransportKind.QUIC, trust=trust, origin=origin) as session:
+        yield session
+
+
+class TestNative(StackSuite):
+    kind = TransportKind.QUIC
+    dial = staticmethod(dial_native)
+
+    async def test_what_is_known_of_the_session(self, stack: Stack) -> None:
+        async with dial_native(stack.url, trust=stack.trust):
+            info = (await stack.sessions.get()).info
+            assert info.transport is TransportKind.QUIC
+            assert info.origin is None
+            assert info.path == "/v1/live"
+            assert info.peer[0] == "127.0.0.1"
+            assert info.secure
+
+    async def test_foreign_origin(self, stack: Stack) -> None:
+        """Nobody who speaks it has one."""
+        with pytest.raises(DialError, match="only browsers"):
+            async with dial_native(stack.url, trust=stack.trust, origin=ORIGIN):
+                pass
+        assert stack.sessions.empty()
+
+
 class TestHttp3(WebSocketSuite):
     kind = TransportKind.WEBSOCKET_H3
     dial = staticmethod(dial_http3)
@@ -53,7 +84,7 @@ class TestHttp3(WebSocketSuite):
 
 
 class TestTrust:
-    @pytest.mark.parametrize("kind", [TransportKind.WEBTRANSPORT, TransportKind.WEBSOCKET_H3])
+    @pytest.mark.parametrize("kind", OVER_UDP)
     async def test_by_a_file_and_insecure(self, stack: Stack, kind: TransportKind) -> None:
         certificate = stack.folder / "current.pem"
         for trust in (Trust(ca_file=certificate), Trust(insecure=True)):
@@ -61,7 +92,7 @@ class TestTrust:
                 assert session.info.transport is kind
                 (await stack.sessions.get()).close(CloseCode.GOING_AWAY)
 
-    @pytest.mark.parametrize("kind", [TransportKind.WEBTRANSPORT, TransportKind.WEBSOCKET_H3])
+    @pytest.mark.parametrize("kind", OVER_UDP)
     async def test_whom_not_to_believe(self, stack: Stack, kind: TransportKind) -> None:
         other = base64.b64encode(bytes(32)).decode()
         for trust in (Trust(), Trust(certificate_hashes=(other,))):

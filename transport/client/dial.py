@@ -17,19 +17,28 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 from transport.carrier import Carrier
-from transport.client.errors import DialError
+from transport.client.errors import DialError, DialRefused
+from transport.client.native import connect_native
 from transport.client.quic import connect_quic
+from transport.client.tickets import TicketCache
 from transport.client.trust import Trust
 from transport.client.websocket import connect_websocket
 from transport.driver import Driver
 from transport.errors import CloseCode
+from transport.quic.connection import NATIVE_PATH
+from transport.quic.roaming import Roaming
 from transport.session import SessionInfo, TransportKind
 from transport.wire.machine import Role
 
 DIAL_TIMEOUT = 10.0
 """Seconds for everything up to the accepted session."""
 
-KINDS = (TransportKind.WEBTRANSPORT, TransportKind.WEBSOCKET_H3, TransportKind.WEBSOCKET_H1)
+KINDS = (
+    TransportKind.QUIC,
+    TransportKind.WEBTRANSPORT,
+    TransportKind.WEBSOCKET_H3,
+    TransportKind.WEBSOCKET_H1,
+)
 """What this client speaks, best first."""
 
 _PLAIN = {"http": "ws", "ws": "ws", "https": "wss", "wss": "wss"}
@@ -44,10 +53,19 @@ async def dial(
     origin: str | None = None,
     timeout: float = DIAL_TIMEOUT,
     datagrams: bool = True,
+    roaming: Roaming | None = None,
+    tickets: TicketCache | None = None,
 ) -> AsyncIterator[Driver]:
     """A running session, until the block is left."""
     session = await connect(
-        url, kind, trust=trust, origin=origin, timeout=timeout, datagrams=datagrams
+        url,
+        kind,
+        trust=trust,
+        origin=origin,
+        timeout=timeout,
+        datagrams=datagrams,
+        roaming=roaming,
+        tickets=tickets,
     )
     # Not a TaskGroup: what the block raises should come out as it is, not in a group.
     running = asyncio.ensure_future(session.run())
@@ -66,13 +84,27 @@ async def connect(
     origin: str | None = None,
     timeout: float = DIAL_TIMEOUT,
     datagrams: bool = True,
+    roaming: Roaming | None = None,
+    tickets: TicketCache | None = None,
 ) -> Driver:
-    """A connected session that does not run yet: await its `run` somewhere, or `abort` it."""
+    """A connected session that does not run yet: await its `run` somewhere, or `abort` it.
+
+    With a ticket of the server among `tickets`, one over QUIC is returned before the server was
+    asked: see `client.native`.
+    """
     trust = trust or Trust()
     parts = urlsplit(url)
     if parts.scheme not in _PLAIN or not parts.hostname:
         raise DialError(f"{url} is no URL to connect to: write https://host:port/v1/live")
-    carrier, peer = await _carrier(url, kind, trust, origin, timeout, datagrams)
+    carrier: Carrier
+    if kind is TransportKind.QUIC:
+        _check_native(parts.path, origin)
+        peer = (parts.hostname, parts.port or 443)
+        carrier = await connect_native(
+            *peer, trust, timeout=timeout, datagrams=datagrams, roaming=roaming, tickets=tickets
+        )
+    else:
+        carrier, peer = await _carrier(url, kind, trust, origin, timeout, datagrams, roaming)
     info = SessionInfo(
         id=uuid4(),
         transport=kind,
@@ -91,13 +123,28 @@ async def _carrier(
     origin: str | None,
     timeout: float,
     datagrams: bool,
+    roaming: Roaming | None,
 ) -> tuple[Carrier, tuple[str, int]]:
     parts = urlsplit(url)
     if kind in (TransportKind.WEBTRANSPORT, TransportKind.WEBSOCKET_H3):
         return await connect_quic(
-            parts, kind, trust, origin=origin, timeout=timeout, datagrams=datagrams
+            parts,
+            kind,
+            trust,
+            origin=origin,
+            timeout=timeout,
+            datagrams=datagrams,
+            roaming=roaming,
         )
     if kind is TransportKind.WEBSOCKET_H1:
         url = urlunsplit(parts._replace(scheme=_PLAIN[parts.scheme]))
         return await connect_websocket(url, trust, origin=origin, timeout=timeout)
     raise DialError(f"this client does not speak {kind}; it speaks {', '.join(KINDS)}")
+
+
+def _check_native(path: str, origin: str | None) -> None:
+    """There is no request in which to say these, so none may differ from what the server takes."""
+    if path != NATIVE_PATH:
+        raise DialRefused(404)
+    if origin is not None:
+        raise DialError("only browsers have an origin, and they do not speak tradewind/1")

@@ -19,6 +19,7 @@ from transport.client.race import race
 from transport.client.trust import Trust
 from transport.errors import CloseCode, SessionClosed, wire_code
 from transport.quic import dial as quic
+from transport.quic.roaming import Roaming
 from transport.session import CLOSE_LINGER, TransportKind
 from transport.wire.lane import Via
 
@@ -79,6 +80,9 @@ class WebTransportCarrier:
             self._session.abort()
             self._client.drop()
 
+    def move(self, local: tuple[str, int] | None = None) -> None:
+        self._client.move(local)
+
 
 class WebSocketCarrier:
     """A `Carrier` over a WebSocket on one stream of HTTP/3."""
@@ -116,6 +120,9 @@ class WebSocketCarrier:
             self._framing.lost()
             self._client.drop()
 
+    def move(self, local: tuple[str, int] | None = None) -> None:
+        self._client.move(local)
+
     def _answer(self) -> None:
         if self._framing.answers:
             self._socket.send(bytes(self._framing.answers))
@@ -130,6 +137,7 @@ async def connect_quic(
     origin: str | None,
     timeout: float,
     datagrams: bool,
+    roaming: Roaming | None = None,
 ) -> tuple[Carrier, tuple[str, int]]:
     """Connect to the host of the URL over UDP; the carrier and the server's name and port."""
     peer = (parts.hostname or "", parts.port or 443)
@@ -140,7 +148,7 @@ async def connect_quic(
     )
     try:
         async with asyncio.timeout(timeout):
-            client = await _shake_hands(*peer, believed, timeout, datagrams)
+            client = await _shake_hands(*peer, believed, timeout, datagrams, roaming)
             try:
                 return await _open(client, parts.path, kind, origin), peer
             except BaseException:
@@ -153,14 +161,25 @@ async def connect_quic(
 
 
 async def _shake_hands(
-    host: str, port: int, trust: quic.Trust, timeout: float, datagrams: bool
+    host: str,
+    port: int,
+    trust: quic.Trust,
+    timeout: float,
+    datagrams: bool,
+    roaming: Roaming | None,
 ) -> quic.Http3Client:
     """The addresses of a host against each other, as RFC 8305 asks: IPv6 may lead nowhere."""
 
     async def attempt(address: quic.Address) -> quic.Http3Client:
         try:
             return await quic.connect(
-                host, port, address=address, trust=trust, timeout=timeout, datagrams=datagrams
+                host,
+                port,
+                address=address,
+                trust=trust,
+                timeout=timeout,
+                datagrams=datagrams,
+                roaming=roaming,
             )
         except (quic.DialError, OSError) as error:
             raise DialError(str(error)) from error

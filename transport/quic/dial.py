@@ -14,7 +14,7 @@
 What holds always: leaving the block tells the server and leaves nothing behind; when the connection
 is lost every wait ends: requests raise ConnectionLost, sessions receive Closed(1006), sockets b"".
 `drop()` vanishes without a word, for tests of just that.
-May import: connection, peer, opened.
+May import: connection, peer, dialler, roaming, opened.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from msgspec import Struct
 
 from transport.quic import capsules
 from transport.quic.connection import H3_NO_ERROR, Connection, Http3, configuration
+from transport.quic.dialler import Dialler
 from transport.quic.opened import (
     ABNORMAL,
     Closed,
@@ -55,6 +56,7 @@ from transport.quic.opened import (
     WebTransport,
 )
 from transport.quic.peer import Peer, clock
+from transport.quic.roaming import Roaming
 
 __all__ = [
     "Address",
@@ -145,13 +147,12 @@ async def connect(
     trust: Trust | None = None,
     timeout: float = DIAL_TIMEOUT,
     datagrams: bool = True,
+    roaming: Roaming | None = None,
 ) -> Http3Client:
     """Connect, to the first address or the one given; the caller ends it by `leave` or `drop`.
     Without `datagrams` there is no room for any, either way. Raises DialError."""
     family, target = address or (await resolve(host, port))[0]
-    dialler = _Dialler()
-    loop = asyncio.get_running_loop()
-    await loop.create_datagram_endpoint(lambda: dialler, family=family)
+    dialler = Dialler(family, roaming or Roaming())
     client = Http3Client(dialler, host, port, trust or Trust(), datagrams=datagrams)
     try:
         await client.connect(target, timeout)
@@ -165,11 +166,11 @@ class Http3Client:
     """One HTTP/3 connection to a server."""
 
     def __init__(
-        self, dialler: _Dialler, host: str, port: int, trust: Trust, *, datagrams: bool
+        self, dialler: Dialler, host: str, port: int, trust: Trust, *, datagrams: bool
     ) -> None:
         loop = asyncio.get_running_loop()
         name = f"[{host}]" if ":" in host else host
-        self.quic = Connection(_settings(host, trust, datagrams))
+        self.quic = Connection(client_configuration(host, trust, datagrams))
         self.lost_with: tuple[int, str] | None = None
         self._authority = f"{name}:{port}".encode()
         self._trust = trust
@@ -180,7 +181,8 @@ class Http3Client:
         self._streams: dict[int, Stream] = {}
         self._sessions: dict[int, WebTransport] = {}
         self._waiting: list[asyncio.Future[None]] = []
-        dialler.peer = self._peer
+        self._dialler = dialler
+        dialler.carry(self._peer)
 
     async def connect(self, address: Any, timeout: float) -> None:
         """Shake hands. Raises DialError."""
@@ -227,6 +229,10 @@ class Http3Client:
             raise
         self._sessions[session.start()] = session
         return session
+
+    def move(self, local: tuple[str, int] | None = None) -> None:
+        """Go on from another socket: the network has changed. Raises OSError."""
+        self._dialler.move(local)
 
     def flush(self) -> None:
         """Send at the end of this turn of the loop."""
@@ -295,7 +301,7 @@ class Http3Client:
     # Inside
 
     def _shook_hands(self) -> None:
-        if self._trust.hashes and _hash(self.quic) not in self._trust.hashes:
+        if self._trust.hashes and certificate_hash(self.quic) not in self._trust.hashes:
             self._peer.close(BAD_CERTIFICATE, "the certificate has another hash")
             return
         self._h3 = Http3(self.quic)
@@ -362,40 +368,8 @@ class Http3Client:
             session.ended(ABNORMAL, "")
 
 
-class _Dialler(asyncio.DatagramProtocol):
-    """The socket of one client connection; every packet is for it."""
-
-    peer: Peer | None = None
-    _transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]
-
-    def datagram_received(self, data: bytes, address: Any) -> None:
-        if self.peer is not None and not self.peer.gone:
-            self.peer.receive(data, address)
-
-    def send(self, data: bytes, address: Any) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.sendto(data, address)
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-    # Identities: one socket, one connection, nothing to route.
-
-    def issued(self, peer: Peer, connection_id: bytes) -> None:
-        pass
-
-    def retired(self, peer: Peer, connection_id: bytes) -> None:
-        pass
-
-    def gone(self, peer: Peer) -> None:
-        self.close()
-
-
-def _settings(host: str, trust: Trust, datagrams: bool) -> QuicConfiguration:
+def client_configuration(host: str, trust: Trust, datagrams: bool = True) -> QuicConfiguration:
+    """The configuration of a client that believes as `trust` says."""
     settings = configuration(is_client=True, server_name=host)
     if not datagrams:
         # WebTransport asks for the parameter; this is a frame too small to carry anything.
@@ -406,6 +380,7 @@ def _settings(host: str, trust: Trust, datagrams: bool) -> QuicConfiguration:
     return settings
 
 
-def _hash(quic: Connection) -> str:
+def certificate_hash(quic: Connection) -> str:
+    """Base64 of the SHA-256 of the certificate that the server showed."""
     der = quic.peer_certificate.public_bytes(Encoding.DER)
     return base64.b64encode(hashlib.sha256(der).digest()).decode()

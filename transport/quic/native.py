@@ -1,8 +1,8 @@
 """The server's side of ALPN `tradewind/1`: the QUIC connection is the session.
 
 The application sees the scope "webtransport" (transport/asgi.py) with `http_version` "tradewind/1",
-so nothing above knows the difference. The path is always PATH, there are no headers but `host`, and
-so no Origin: no browser speaks this.
+so nothing above knows the difference. The path is always NATIVE_PATH, and there are no headers but
+`host`, so no Origin: no browser speaks this.
 
 What holds always: the session has one stream, the first bidirectional one that the client opens;
 another, or a unidirectional one, is refused, and over MAX_REFUSED of them the connection closes
@@ -27,6 +27,7 @@ import structlog
 from aioquic.quic.connection import stream_is_unidirectional
 from aioquic.quic.events import (
     DatagramFrameReceived,
+    HandshakeCompleted,
     QuicEvent,
     StopSendingReceived,
     StreamDataReceived,
@@ -35,7 +36,7 @@ from aioquic.quic.events import (
 
 from transport.asgi import ABORT, App, Message
 from transport.errors import CloseCode
-from transport.quic.connection import NATIVE_ALPN
+from transport.quic.connection import NATIVE_ALPN, NATIVE_PATH
 from transport.quic.peer import Peer
 from transport.quic.sessions import (
     AFTER_END,
@@ -47,13 +48,16 @@ from transport.quic.sessions import (
     MAX_REFUSED,
 )
 
-PATH = "/v1/live"
 HIGH_WATER = 262_144
 """Bytes the stream may have sent and not acknowledged before its writer waits."""
 WRITE_STALL = 60.0
 """Seconds a writer waits without being let on before the session is cut."""
 REFUSED = 0
 """The error code of a stream that nobody wants."""
+
+_STARTS = (HandshakeCompleted, StreamDataReceived, DatagramFrameReceived)
+"""Events before which the application is not called: a flood of first packets costs it nothing.
+Data comes before the handshake is complete only under a ticket."""
 
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
@@ -89,12 +93,15 @@ class NativeServer:
         self._refused: set[int] = set()
         self._room: asyncio.Event | None = None
         """Set when something was acknowledged; there while a writer waits."""
-        self._task = spawn(self._run())
+        self._spawn = spawn
+        self._task: asyncio.Task[None] | None = None
 
     # Handler of the peer
 
     def handle(self, event: QuicEvent) -> None:
         """Something arrived on the connection."""
+        if self._task is None and isinstance(event, _STARTS):
+            self._task = self._spawn(self._run())
         if isinstance(event, StreamDataReceived):
             self._stream_data(event.stream_id, event.data, event.end_stream)
         elif isinstance(event, DatagramFrameReceived):
@@ -142,8 +149,8 @@ class NativeServer:
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": NATIVE_ALPN,
             "scheme": "https",
-            "path": PATH,
-            "raw_path": PATH.encode(),
+            "path": NATIVE_PATH,
+            "raw_path": NATIVE_PATH.encode(),
             "query_string": b"",
             "headers": [(b"host", f"{name}:{port}".encode())],
             "client": self._client,
@@ -279,6 +286,6 @@ class NativeServer:
         self._events.append({"type": "webtransport.disconnect", "code": code, "reason": reason})
         self._wake.set()
         self.progressed()
-        if not self._task.done():
+        if self._task is not None and not self._task.done():
             grace = asyncio.get_running_loop().call_later(DISCONNECT_GRACE, self._task.cancel)
             self._task.add_done_callback(lambda _: grace.cancel())

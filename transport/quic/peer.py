@@ -75,6 +75,8 @@ class Peer:
         self.quic = quic
         self.handler: Handler | None = None
         self.connection_ids: set[bytes] = set()
+        self.sent: Callable[[float], None] | None = None
+        """Told of every flush: a client watches over its path."""
         self._transmit = transmit
         self._identities = identities
         loop = asyncio.get_running_loop()
@@ -89,6 +91,11 @@ class Peer:
     def gone(self) -> bool:
         """Whether nothing is left of it."""
         return self._gone
+
+    @staticmethod
+    def now() -> float:
+        """The clock of connections."""
+        return clock()
 
     def receive(self, data: bytes, address: Any) -> None:
         """Take a packet."""
@@ -175,11 +182,22 @@ class Peer:
             self.drop()
 
     def _flush_once(self) -> None:
-        for data, address in self.quic.datagrams_to_send(clock()):
+        now = clock()
+        for data, address in self._datagrams(now):
             self._transmit(data, address)
         self._handle_events()  # sending issues connection IDs
         if not self._gone:
             self._alarm.arm(self._due())
+            if self.sent is not None:
+                self.sent(now)
+
+    def _datagrams(self, now: float) -> list[tuple[bytes, Any]]:
+        datagrams = self.quic.datagrams_to_send(now)
+        if datagrams and self.quic.early and not self.quic.handshake_complete:
+            # What does not fit beside the first packet of a handshake, aioquic leaves for the next
+            # call; early data should not wait for anything.
+            datagrams += self.quic.datagrams_to_send(now)
+        return datagrams
 
     def _due(self) -> float | None:
         due = self.quic.get_timer()

@@ -161,14 +161,14 @@ async def test_known_authority_is_believed(listening: Listening) -> None:
 async def test_other_protocol_is_refused(
     listening: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = dial_module._settings
+    settings = dial_module.client_configuration
 
-    def other(host: str, trust: Trust) -> Any:
-        changed = settings(host, trust)
+    def other(host: str, trust: Trust, datagrams: bool) -> Any:
+        changed = settings(host, trust, datagrams)
         changed.alpn_protocols = ["hq-interop"]
         return changed
 
-    monkeypatch.setattr(dial_module, "_settings", other)
+    monkeypatch.setattr(dial_module, "client_configuration", other)
     with pytest.raises(DialError, match="0x178"):
         async with connected(listening):
             pass
@@ -183,7 +183,7 @@ async def test_client_that_vanishes_is_forgotten(
         server = next(iter(listening.endpoint._all))
         server.quic._close_at = 0.0  # the idle timeout has come
         client.drop()
-        server._fired()
+        server._rang(0.0)
     await until(lambda: listening.stats()["quic_connections"] == 0)
     assert listening.stats()["quic_connection_ids"] == 0
 
