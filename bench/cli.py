@@ -20,6 +20,7 @@ from bench.options import HtmlFile, faults
 from bench.profiles import PROFILES
 from bench.report.record import Result, Table
 from bench.scenarios.latency import latency
+from bench.scenarios.link import link
 
 cli = typer.Typer(
     name="bench",
@@ -27,6 +28,7 @@ cli = typer.Typer(
     no_args_is_help=True,
 )
 
+cli.command("link")(link)
 cli.command("latency")(latency)
 
 

@@ -82,7 +82,7 @@ _DRAW = {"line": _lines, "steps": _steps, "points": _points, "bars": _bars}
 def _tail(axes: Any, plot: Plot) -> None:
     """Stretch the y axis towards 1, so that each further nine takes the same room."""
     axes.set_yscale("function", functions=(_nines, _share))
-    top = max((1 - 1 / max(10, len(series.y)) for series in plot.series), default=0.99)
+    top = max((share for series in plot.series for share in series.y), default=0.99)
     shares = [share for share in _TAIL if share <= top]
     axes.set_ylim(0, top)
     axes.set_yticks(shares, [f"{share * 100:g} %" for share in shares])
