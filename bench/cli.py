@@ -19,6 +19,10 @@ from bench import report
 from bench.options import HtmlFile, faults
 from bench.profiles import PROFILES
 from bench.report.record import Result, Table
+from bench.scenarios.burst import burst
+from bench.scenarios.capacity import capacity
+from bench.scenarios.churn import churn
+from bench.scenarios.flood import flood
 from bench.scenarios.latency import latency
 from bench.scenarios.link import link
 
@@ -30,6 +34,10 @@ cli = typer.Typer(
 
 cli.command("link")(link)
 cli.command("latency")(latency)
+cli.command("capacity")(capacity)
+cli.command("burst")(burst)
+cli.command("churn")(churn)
+cli.command("flood")(flood)
 
 
 @cli.command("profiles")

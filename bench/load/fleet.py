@@ -5,7 +5,7 @@
         chatted = await load.chat(per_second=20, seconds=10, senders=20)
 
 What holds always: when the block is left every generator has ended.
-May import: house, orders.
+May import: house, orders, meter; options.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from bench.load.orders import (
     Verified,
     Verify,
 )
+from bench.options import BenchError
 
 SOURCES = 4_000
 """Loopback addresses of each generator."""
@@ -46,7 +47,7 @@ MAX_LINE = 1 << 26
 A = TypeVar("A", State, Chatted, Verified, Cycled)
 
 
-class FleetError(Exception):
+class FleetError(BenchError):
     """A generator ended, or answered what it was not asked."""
 
 

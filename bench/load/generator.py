@@ -7,13 +7,12 @@ open loop, whatever the server does; it ends when its input does.
 Bounds: MAX_DELAYS delays per chat are kept; PER_SOCKET connections share a UDP socket and a source
 address, PER_ADDRESS of TCP share a source address (a source has 28,000 ports, and a carrier's NAT
 has many shoppers too).
-May import: orders, session, quic, websocket, people, timers.
+May import: orders, session, quic, websocket, people, timers, meter.
 """
 
 from __future__ import annotations
 
 import asyncio
-import resource
 import sys
 import time
 from collections import Counter
@@ -22,7 +21,7 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 import uvloop
 
-from bench.load import people, quic, websocket
+from bench.load import meter, people, quic, websocket
 from bench.load.ledger import Row, Verdict
 from bench.load.orders import (
     Answer,
@@ -293,8 +292,7 @@ async def serve() -> None:
 
 def main() -> None:
     """Run, with as many files as the system lets us have."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    meter.lift_files()
     asyncio.Runner(loop_factory=uvloop.new_event_loop).run(serve())
 
 

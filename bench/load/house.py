@@ -9,7 +9,7 @@ In an emulated network: `house(place=net.server)`.
 
 What holds always: when the block is left the process has ended and its folder is gone; the bounds
 per address are lifted, because a load test has few addresses; everything else is as shipped.
-May import: meter, people; network's Place; transport's client trust.
+May import: meter, people; network's Place; options; transport's client trust.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from msgspec import Struct
 
 from bench.load import meter, people
 from bench.network import Place
+from bench.options import BenchError
 from transport.client.trust import Trust
 
 START_TIMEOUT = 30.0
@@ -38,7 +39,7 @@ LIFTED = {
 _SERVE = "from server.cli import main; main()"
 
 
-class HouseError(Exception):
+class HouseError(BenchError):
     """The server did not start, or did not stop. The message says what it said."""
 
 
@@ -106,6 +107,7 @@ async def house(
 async def _start(
     folder: Path, workers: int, place: Place | None, settings: Mapping[str, str]
 ) -> House:
+    meter.lift_files()
     port, http_port = _free(), _free()
     command = [sys.executable, "-c", _SERVE, "serve", "--demo", "--log-level", "warning"]
     command += ["--port", str(port), "--http-port", str(http_port)]

@@ -7,6 +7,7 @@ May import: nothing of Tradewind.
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 from msgspec import Struct
@@ -52,6 +53,19 @@ def family(pid: int) -> list[int]:
             except OSError:
                 continue
     return found
+
+
+def lift_files() -> int:
+    """Let this process and those it starts open as many files as the kernel allows us to."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    kernel = int(Path("/proc/sys/fs/nr_open").read_text())
+    for hard in (kernel, most):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            return hard
+        except (ValueError, OSError):
+            continue
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def free_memory() -> int:

@@ -40,7 +40,7 @@ async def get(host: str, port: int, path: str) -> str:
     """The body of a GET. Raises HttpError, OSError."""
     reader, writer = await asyncio.open_connection(host, port)
     try:
-        writer.write(_head("GET", path, host, 0))
+        writer.write(_head("GET", path, host, 0, last=True))
         return (await _answer(reader)).decode()
     finally:
         writer.close()
@@ -54,8 +54,9 @@ async def visitors(host: str, port: int, count: int, first_source: int = 0) -> A
         address = source(first_source + start // PER_ADDRESS)
         reader, writer = await asyncio.open_connection(host, port, local_addr=(address, 0))
         try:
-            for _ in range(min(PER_ADDRESS, count - start)):
-                writer.write(_head("POST", "/v1/visitor/session", host, len(body)) + body)
+            for left in reversed(range(min(PER_ADDRESS, count - start))):
+                head = _head("POST", "/v1/visitor/session", host, len(body), last=not left)
+                writer.write(head + body)
                 yield msgspec.json.decode(await _answer(reader))["token"]
         finally:
             writer.close()
@@ -78,10 +79,10 @@ def samples(text: str) -> dict[str, float]:
     return {name: float(value) for name, _, value in rows}
 
 
-def _head(method: str, path: str, host: str, length: int) -> bytes:
+def _head(method: str, path: str, host: str, length: int, *, last: bool) -> bytes:
     return (
         f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {length}\r\n\r\n"
+        f"Connection: {'close' if last else 'keep-alive'}\r\nContent-Length: {length}\r\n\r\n"
     ).encode()
 
 
