@@ -50,6 +50,7 @@ from server.service.shops import Shops
 from server.service.tokens import Tokens
 from storage.base import StorageError
 from storage.open import Storage, open_remote, open_storage
+from transport.quic.qlog import Qlog
 from transport.serve import Listening, ServeConfig, serving
 from transport.sockets import Sockets
 from transport.tls import Certificates
@@ -336,12 +337,20 @@ async def running(
             host=settings.host,
             port=settings.port,
             loopback_port=settings.http_port if settings.http else None,
+            secret=secret.load(settings),
+            qlog=_qlog(settings),
         )
         sockets = None if shared is None else shared.sockets
         async with serving(parts.door, config, sockets) as listening:
             parts.addresses.listening(listening.port, listening.loopback_port)
-            parts.metrics.watch(listeners=listening.stats)
+            parts.metrics.watch(listeners=listening.stats, histograms=listening.histograms)
             yield parts, listening
+
+
+def _qlog(settings: Settings) -> Qlog | None:
+    if settings.qlog_dir is None:
+        return None
+    return Qlog(settings.qlog_dir, share=settings.qlog_share, address=settings.qlog_address)
 
 
 async def run(settings: Settings, announce: Callable[[Parts, Listening], None]) -> None:

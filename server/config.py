@@ -82,6 +82,15 @@ class Settings(BaseSettings):
         min_length=16,
         description="Bearer token for /metrics. Left out: only this machine may read them.",
     )
+    qlog_dir: Path | None = Field(
+        None, description="Folder for qlog traces of QUIC connections. Left out: none are made."
+    )
+    qlog_share: float = Field(
+        0.0, ge=0, le=1, description="Share of the connections that are traced, from 0 to 1."
+    )
+    qlog_address: str | None = Field(
+        None, description="Address all of whose connections are traced: one visitor's, say."
+    )
     max_sessions: int = Field(50_000, ge=1, description="Live sessions at most.")
     max_sessions_per_address: int = Field(
         500, ge=1, description="Live sessions at most from one address (IPv6: from one /64)."

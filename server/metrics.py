@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
+from transport.quic.insight import Histogram as Learnt
 from transport.wire.lane import Counters
 
 LANE = (
@@ -53,6 +59,7 @@ class Metrics:
         self._past = Counters()
         self._lanes: Callable[[], Iterable[Counters]] = tuple
         self._listeners: Callable[[], Mapping[str, int]] = dict
+        self._histograms: Callable[[], Mapping[str, Learnt]] = dict
         self.registry.register(_Live(self))
 
     def watch(
@@ -60,10 +67,12 @@ class Metrics:
         *,
         lanes: Callable[[], Iterable[Counters]] | None = None,
         listeners: Callable[[], Mapping[str, int]] | None = None,
+        histograms: Callable[[], Mapping[str, Learnt]] | None = None,
     ) -> None:
         """Say where what lives elsewhere is read when somebody asks."""
         self._lanes = lanes or self._lanes
         self._listeners = listeners or self._listeners
+        self._histograms = histograms or self._histograms
 
     def ended(self, counters: Counters, code: str) -> None:
         """Count a session that is over."""
@@ -91,6 +100,10 @@ class Metrics:
         for name, value in self._listeners().items():
             listener.add_metric([name], value)
         yield listener
+        for name, learnt in self._histograms().items():
+            family = HistogramMetricFamily(f"tradewind_quic_{name}", "Of QUIC connections")
+            family.add_metric([], learnt.buckets(), learnt.total)
+            yield family
 
 
 class _Live(Collector):

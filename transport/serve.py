@@ -25,6 +25,8 @@ from transport.asgi import App
 from transport.quic.admission import Limits
 from transport.quic.connection import Tickets
 from transport.quic.endpoint import Endpoint
+from transport.quic.insight import Histogram
+from transport.quic.qlog import Qlog
 from transport.sockets import Sockets, open_sockets
 from transport.tcp import TcpServer
 from transport.tls import Certificates
@@ -41,7 +43,8 @@ class ServeConfig(Struct, frozen=True, kw_only=True):
 
     `secret` is what the workers of a port share, and the process after a restart: what clients are
     asked to prove or told to forget holds for all of them (quic/keys.py). None makes one for this
-    process. `tickets` keeps session tickets; None keeps them in this process.
+    process. `tickets` keeps session tickets; None keeps them in this process. `qlog` says which
+    connections are traced; None: none.
     """
 
     certificates: Certificates
@@ -52,6 +55,7 @@ class ServeConfig(Struct, frozen=True, kw_only=True):
     quic_limits: Limits = Limits()
     secret: bytes | None = None
     tickets: Tickets | None = None
+    qlog: Qlog | None = None
     max_tcp_connections: int = 100_000
     state: Mapping[str, Any] = field(default_factory=dict)
 
@@ -69,6 +73,10 @@ class Listening(Struct, frozen=True):
     def stats(self) -> dict[str, int]:
         """Counters and gauges of both sides, for metrics."""
         return {**self.endpoint.stats(), **self.tcp.stats()}
+
+    def histograms(self) -> Mapping[str, Histogram]:
+        """What QUIC connections were like."""
+        return self.endpoint.histograms()
 
     def hand_over(self) -> None:
         """Accept no more TCP: others listen on the same port. New UDP is steered to them."""
@@ -109,6 +117,7 @@ async def _started(app: App, config: ServeConfig, sockets: Sockets) -> AsyncIter
             slot=sockets.slot,
             secret=config.secret,
             tickets=config.tickets,
+            qlog=config.qlog,
         )
         server = TcpServer(app, tasks, state, port, max_connections=config.max_tcp_connections)
         try:

@@ -42,6 +42,9 @@ class ThinCongestionControl(QuicCongestionControl):
 
     def __init__(self, *, max_datagram_size: int) -> None:
         super().__init__(max_datagram_size=max_datagram_size)
+        self.sent = 0
+        self.lost = 0
+        """Packets, over the life of the connection."""
         self._packet = max_datagram_size
         self._recovery_start = 0.0
         self._stash = 0
@@ -58,6 +61,7 @@ class ThinCongestionControl(QuicCongestionControl):
         return 2 * max(self._peak, self._last_peak) >= self.congestion_window
 
     def on_packet_sent(self, *, packet: QuicSentPacket) -> None:
+        self.sent += 1
         self.bytes_in_flight += packet.sent_bytes
         self._peak = max(self._peak, self.bytes_in_flight)
 
@@ -81,6 +85,7 @@ class ThinCongestionControl(QuicCongestionControl):
     def on_packets_lost(self, *, now: float, packets: Iterable[QuicSentPacket]) -> None:
         last_sent = 0.0
         for packet in packets:
+            self.lost += 1
             self.bytes_in_flight -= packet.sent_bytes
             last_sent = packet.sent_time or 0.0
         if last_sent > self._recovery_start:

@@ -14,7 +14,7 @@ What holds always:
 - HEADERS and other frames that must be whole are at most MAX_PARTIAL_FRAME bytes.
 
 The private names are listed in PRIVATE, and a test looks for each of them, so that an upgrade of
-aioquic fails loudly. May import: congestion.
+aioquic fails loudly. May import: congestion, insight.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ from aioquic.tls import AlertUnexpectedMessage, Context, Epoch, SessionTicket
 from msgspec import Struct
 
 from transport.quic import congestion
+from transport.quic.insight import Vitals
 
 ALPN = "h3"
 NATIVE_ALPN = "tradewind/1"
@@ -127,6 +128,7 @@ PRIVATE: dict[str, tuple[str, ...]] = {
         "_network_paths",
         "_on_max_stream_data_delivery",
         "_peer_cid",
+        "_quic_logger",
         "_remote_initial_source_connection_id",
         "_remote_max_datagram_frame_size",
         "_replenish_connection_ids",
@@ -141,7 +143,7 @@ PRIVATE: dict[str, tuple[str, ...]] = {
         "tls",
     ),
     "recovery": ("_on_packets_lost", "_pto_count", "_rtt_initial", "_rtt_smoothed"),
-    "loss": ("_pacer", "_pto_count"),
+    "loss": ("_cc", "_pacer", "_pto_count", "_rtt_initialized", "_rtt_smoothed"),
     "sender": ("_buffer_start", "_buffer_stop", "_buffer_fin", "_reset_error_code"),
     "h3": ("_get_local_settings", "_local_control_stream_id", "_stream"),
     "tls": ("_peer_certificate",),
@@ -347,6 +349,20 @@ class Connection(QuicConnection):
     def ended_by_application(self) -> bool:
         """Whether the code of the end is one of the session's, not of QUIC's."""
         return self._close_event is not None and self._close_event.frame_type is None
+
+    def vitals(self) -> Vitals:
+        """Round trip, packets sent and declared lost, datagrams we gave up."""
+        control = self._loss._cc
+        assert isinstance(control, congestion.ThinCongestionControl)
+        rtt = self._loss._rtt_smoothed if self._loss._rtt_initialized else None
+        return Vitals(rtt, control.sent, control.lost, self.datagrams_dropped)
+
+    def end_trace(self) -> None:
+        """Write no more of this connection's qlog, if there is one."""
+        logger = self.configuration.quic_logger
+        if self._quic_logger is not None and logger is not None:
+            logger.end_trace(self._quic_logger)
+            self._quic_logger = None
 
     @property
     def peer_certificate(self) -> Any:

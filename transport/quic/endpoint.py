@@ -6,8 +6,8 @@ connection does wrong hurts that connection only; a connection that ends takes i
 the table and looks at no other's; whether a new one may begin, and whether it has to prove its
 address first, is for `admission` to judge: what is refused is ignored, so that the client tries
 again or takes TCP.
-May import: connection, peer, packet, steering, admission, stateless, tickets, h3, native, hyper,
-tls, asgi.
+May import: connection, insight, qlog, peer, packet, steering, admission, stateless, tickets, h3,
+native, hyper, tls, asgi.
 """
 
 from __future__ import annotations
@@ -38,8 +38,10 @@ from transport.quic.connection import (
     configuration,
 )
 from transport.quic.h3 import Http3Server
+from transport.quic.insight import Histogram, Insight
 from transport.quic.native import NativeServer
 from transport.quic.peer import Peer, clock
+from transport.quic.qlog import Qlog
 from transport.quic.stateless import Stateless, origin, token_of
 from transport.quic.steering import Slot
 from transport.quic.tickets import MemoryTickets
@@ -87,6 +89,7 @@ class Endpoint(asyncio.DatagramProtocol):
         slot: Slot | None = None,
         secret: bytes | None = None,
         tickets: Tickets | None = None,
+        qlog: Qlog | None = None,
     ) -> None:
         """`secret` is shared by the workers of a port, and best kept over a restart: address
         tokens and stateless resets come from it."""
@@ -99,6 +102,8 @@ class Endpoint(asyncio.DatagramProtocol):
         self._tickets = MemoryTickets() if tickets is None else tickets
         self._slot = slot or Slot()
         self._configuration = configuration(is_client=False, alpn=(ALPN, NATIVE_ALPN))
+        self._configuration.quic_logger = self._qlog = qlog
+        self._insight = Insight()
         self._config = hypercorn_config(None)
         self._peers: dict[bytes, Peer] = {}
         self._all: dict[Peer, Place] = {}
@@ -136,13 +141,22 @@ class Endpoint(asyncio.DatagramProtocol):
 
     def stats(self) -> dict[str, int]:
         """Counters and gauges."""
-        return self._count | {
-            "quic_connections": len(self._all),
-            "quic_handshakes": self._admission.half_open,
-            "quic_addresses": self._admission.addresses,
-            "quic_connection_ids": len(self._peers),
-            "quic_requests": len(self._running),
-        }
+        return (
+            self._count
+            | self._insight.counters()
+            | {
+                "quic_connections": len(self._all),
+                "quic_handshakes": self._admission.half_open,
+                "quic_addresses": self._admission.addresses,
+                "quic_connection_ids": len(self._peers),
+                "quic_requests": len(self._running),
+            }
+        )
+
+    def histograms(self) -> dict[str, Histogram]:
+        """What connections were like: those that ended, and a few more of those that live."""
+        self._insight.sample((peer.quic for peer in self._all), len(self._all))
+        return self._insight.histograms
 
     # asyncio.DatagramProtocol
 
@@ -183,6 +197,8 @@ class Endpoint(asyncio.DatagramProtocol):
         self._servers.pop(peer, None)
         if (place := self._all.pop(peer, None)) is not None:
             self._admission.end(place)
+            self._insight.ended(peer.quic)
+            peer.quic.end_trace()
 
     # Packets
 
@@ -205,6 +221,7 @@ class Endpoint(asyncio.DatagramProtocol):
         if peer in self._handshaking and peer.quic.handshake_complete:
             self._handshaking.discard(peer)
             self._admission.complete(self._all[peer])
+            self._insight.shook_hands(peer.age)
         if not peer.quic.started:
             # It looked like an Initial and did not decrypt: no state for rubbish.
             self._count["quic_rubbish"] += 1
@@ -250,6 +267,8 @@ class Endpoint(asyncio.DatagramProtocol):
 
     def _accept(self, header: packet.Header, proof: Token | None, address: Any) -> Peer:
         self._certificates.apply_to(self._configuration)
+        if self._qlog is not None:
+            self._qlog.choose(normalise(address)[0])
         original, retry_source = origin(proof, header)
         quic = Connection(
             self._configuration,

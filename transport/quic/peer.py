@@ -82,7 +82,8 @@ class Peer:
         loop = asyncio.get_running_loop()
         self._turn = Turn.of(loop)
         self._alarm = Alarm(loop, self._rang)
-        self._deadline = clock() + HANDSHAKE_DEADLINE
+        self._born = clock()
+        self._deadline = self._born + HANDSHAKE_DEADLINE
         self._flushing = False
         self._lost = False
         self._gone = False
@@ -91,6 +92,11 @@ class Peer:
     def gone(self) -> bool:
         """Whether nothing is left of it."""
         return self._gone
+
+    @property
+    def age(self) -> float:
+        """Seconds since it began."""
+        return clock() - self._born
 
     @staticmethod
     def now() -> float:
