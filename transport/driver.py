@@ -130,6 +130,11 @@ class Driver:
             # Several may wait; one that is cancelled must not cancel the others.
             await asyncio.shield(self._gone)
 
+    @property
+    def carrier(self) -> Carrier:
+        """What carries it. Not part of `Session`."""
+        return self._carrier
+
     def abort(self) -> None:
         """Cut the transport and say nothing, as a dead network would. Not part of `Session`."""
         self._carrier.abort()

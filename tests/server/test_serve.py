@@ -194,7 +194,8 @@ def test_the_port_speaks_tls_1_3_only(server: Server) -> None:
 
 async def test_smoke_over_every_transport(server: Server) -> None:
     rows = await smoke.run(smoke.Target(server.plain))
-    assert [row.transport for row in rows] == ["webtransport", "websocket-h3", "websocket-h1"]
+    ways = ["quic", "webtransport", "websocket-h3", "websocket-h1"]
+    assert [row.transport for row in rows] == ways
     for row in rows:
         assert row.error is None, row
         assert None not in (row.connect, row.accepted, row.delivered, row.resumed)

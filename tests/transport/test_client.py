@@ -415,9 +415,12 @@ async def test_forbidden_origin_stops_it(stack: Stack, chat: Chat) -> None:
     assert caught.value.code == CloseCode.FORBIDDEN
 
 
-async def test_webtransport_wins_where_udp_gets_through(stack: Stack, chat: Chat) -> None:
+@pytest.mark.parametrize("kind", [TransportKind.QUIC, TransportKind.WEBTRANSPORT])
+async def test_quic_wins_where_udp_gets_through(
+    stack: Stack, chat: Chat, kind: TransportKind
+) -> None:
     conversation = uuid4()
-    settings = Settings(url=stack.url, trust=stack.trust, head_start=5.0)
+    settings = Settings(url=stack.url, transports=(kind, H1), trust=stack.trust, head_start=5.0)
     async with Client(settings, good) as one, asyncio.timeout(PATIENCE):
         entries = one.entries()
         for number in range(5):
@@ -426,7 +429,7 @@ async def test_webtransport_wins_where_udp_gets_through(stack: Stack, chat: Chat
             await one.send(conversation, "message", {"text": f"{number} again"})
         got = await texts(entries, 10)
         assert got == [f"{n}{again}" for n in range(5) for again in ("", " again")]
-        assert one.transport is TransportKind.WEBTRANSPORT
+        assert one.transport is kind
 
 
 async def test_websocket_wins_where_udp_does_not(stack: Stack, chat: Chat) -> None:

@@ -27,14 +27,16 @@ from msgspec import Raw
 
 from transport.client.backoff import Backoff
 from transport.client.calls import Calls
-from transport.client.dial import connect
+from transport.client.dial import connect, server_of
 from transport.client.entries import Entries
 from transport.client.errors import ClientStopped, DialError, DialRefused
 from transport.client.follower import Follower
 from transport.client.link import Link
+from transport.client.native import Movable, NativeCarrier
 from transport.client.outbox import Outbox
 from transport.client.race import race
 from transport.client.settings import Connected, Settings, Token
+from transport.client.tickets import TicketCache
 from transport.driver import Driver
 from transport.errors import Advice, CloseCode, LocalProtocolError, SessionClosed, advice
 from transport.session import TransportKind
@@ -78,6 +80,7 @@ class Client:
         self._on_frame = on_frame
         self._on_connected = on_connected
         self._random = random or Random()
+        self._tickets = TicketCache() if settings.tickets is None else settings.tickets
         self._backoff = Backoff(self._random)
         self._outbox = Outbox(self._random.uniform)
         self._calls = Calls(self._push)
@@ -163,6 +166,20 @@ class Client:
         """Resume a conversation from this entry on the next session: what a former run held."""
         self._follower.follow(Position(conversation, epoch, seq))
 
+    def move(self, local: tuple[str, int] | None = None) -> bool:
+        """The network has changed: go on from another socket, bound to `local` if that is given,
+        with the same session. False where the transport cannot, or the address cannot be had:
+        what does not answer any more is then replaced in time, like any other session."""
+        carrier: object = None if self._link is None else self._link.session.carrier
+        if not isinstance(carrier, Movable):
+            return False
+        try:
+            carrier.move(local)
+        except OSError as error:
+            self.last_error = error
+            return False
+        return True
+
     def cut(self) -> None:
         """Cut the present session's transport, as a dead network would."""
         if self._link is not None:
@@ -198,19 +215,10 @@ class Client:
                 await self._recover(closed)
 
     async def _try(self) -> Link:
-        settings, clock = self.settings, asyncio.get_running_loop().time
+        clock = asyncio.get_running_loop().time
         token = await self._token(self._refused_tokens > 0)
         started = clock()
-        dial = partial(
-            connect,
-            settings.url,
-            trust=settings.trust,
-            origin=settings.origin,
-            timeout=settings.timeout,
-            datagrams=settings.datagrams,
-        )
-        attempts = [partial(dial, kind) for kind in settings.transports]
-        link = self._start(await race(attempts, settings.head_start, Driver.abort), token)
+        link = await self._open(token)
         opened = clock()
         welcome = await link.welcomed()
         self._adopt(link)
@@ -219,8 +227,56 @@ class Client:
         assert self._ready is not None
         if not self._ready.done():
             self._ready.set_result(welcome)
-        self._on_connected(Connected(link.session.info.transport, started, opened, clock()))
+        carrier = link.session.carrier
+        early = isinstance(carrier, NativeCarrier) and carrier.early
+        kind = link.session.info.transport
+        self._on_connected(Connected(kind, started, opened, clock(), early))
         return link
+
+    async def _open(self, token: str) -> Link:
+        """A session that has said hello. One with a ticket has done so before the server answered,
+        and while it is not answered the other ways are tried: what both say counts once."""
+        settings = self.settings
+        early = await self._start_early(token)
+        if early is None:
+            session = await race(self._ways(), settings.head_start, Driver.abort)
+            return self._start(session, token)
+        attempts = [early.answered, *self._ways()]
+        session = await race(attempts, settings.head_start, Driver.abort)
+        if session is early.session:
+            return early
+        if self._link is early:
+            self._link = None
+        early.session.abort()
+        return self._start(session, token)
+
+    async def _start_early(self, token: str) -> Link | None:
+        """Say hello to a server that we have a ticket of, beside the first packet to it."""
+        settings = self.settings
+        if TransportKind.QUIC not in settings.transports or settings.origin is not None:
+            return None
+        host, port = server_of(settings.url)
+        if not self._tickets.has(host, port):
+            return None
+        session = await self._dial(TransportKind.QUIC, early=True)
+        return self._start(session, token)
+
+    def _ways(self) -> list[Callable[[], Coroutine[Any, Any, Driver]]]:
+        return [partial(self._dial, kind) for kind in self.settings.transports]
+
+    async def _dial(self, kind: TransportKind, *, early: bool = False) -> Driver:
+        settings = self.settings
+        return await connect(
+            settings.url,
+            kind,
+            trust=settings.trust,
+            origin=settings.origin,
+            timeout=settings.timeout,
+            datagrams=settings.datagrams,
+            roaming=settings.roaming,
+            tickets=self._tickets,
+            early=early,
+        )
 
     def _start(self, session: Driver, token: str) -> Link:
         """Say hello. Where no other session is live, what waits goes along with it at once."""

@@ -55,6 +55,7 @@ async def dial(
     datagrams: bool = True,
     roaming: Roaming | None = None,
     tickets: TicketCache | None = None,
+    early: bool = False,
 ) -> AsyncIterator[Driver]:
     """A running session, until the block is left."""
     session = await connect(
@@ -66,6 +67,7 @@ async def dial(
         datagrams=datagrams,
         roaming=roaming,
         tickets=tickets,
+        early=early,
     )
     # Not a TaskGroup: what the block raises should come out as it is, not in a group.
     running = asyncio.ensure_future(session.run())
@@ -86,11 +88,12 @@ async def connect(
     datagrams: bool = True,
     roaming: Roaming | None = None,
     tickets: TicketCache | None = None,
+    early: bool = False,
 ) -> Driver:
     """A connected session that does not run yet: await its `run` somewhere, or `abort` it.
 
-    With a ticket of the server among `tickets`, one over QUIC is returned before the server was
-    asked: see `client.native`.
+    When `early` is asked for and `tickets` has one of the server, a session over QUIC is returned
+    before the server was asked: see `client.native`.
     """
     trust = trust or Trust()
     parts = urlsplit(url)
@@ -99,9 +102,15 @@ async def connect(
     carrier: Carrier
     if kind is TransportKind.QUIC:
         _check_native(parts.path, origin)
-        peer = (parts.hostname, parts.port or 443)
+        peer = server_of(url)
         carrier = await connect_native(
-            *peer, trust, timeout=timeout, datagrams=datagrams, roaming=roaming, tickets=tickets
+            *peer,
+            trust,
+            timeout=timeout,
+            datagrams=datagrams,
+            roaming=roaming,
+            tickets=tickets,
+            early=early,
         )
     else:
         carrier, peer = await _carrier(url, kind, trust, origin, timeout, datagrams, roaming)
@@ -148,3 +157,9 @@ def _check_native(path: str, origin: str | None) -> None:
         raise DialRefused(404)
     if origin is not None:
         raise DialError("only browsers have an origin, and they do not speak tradewind/1")
+
+
+def server_of(url: str) -> tuple[str, int]:
+    """The host and port of a URL."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or 443

@@ -1,14 +1,16 @@
 """One session in the life of a client: what it waits for there.
 
-May import: driver, wire, errors.
+May import: client errors, driver, wire, errors.
 """
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+from transport.client.errors import DialError
 from transport.driver import Driver
-from transport.errors import SessionClosed
+from transport.errors import CloseCode, SessionClosed
 from transport.wire.frames import Drain, Welcome
 
 
@@ -38,6 +40,15 @@ class Link:
         """Wait that long, or less when the end comes; say whether it came."""
         await asyncio.wait([self.over], timeout=seconds)
         return self.over.done()
+
+    async def answered(self) -> Driver:
+        """Wait for `welcome` or a close code: the session. Raises DialError when its transport
+        came to nothing."""
+        moments: list[asyncio.Future[Any]] = [self.welcome, self.over]
+        await asyncio.wait(moments, return_when=asyncio.FIRST_COMPLETED)
+        if not self.welcome.done() and self.over.result().code == CloseCode.ABNORMAL:
+            raise DialError(f"the server did not answer: {self.over.result().reason}")
+        return self.session
 
     async def _first_of(self, moment: asyncio.Future[Welcome] | asyncio.Future[Drain]) -> None:
         await asyncio.wait([moment, self.over], return_when=asyncio.FIRST_COMPLETED)

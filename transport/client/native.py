@@ -103,10 +103,12 @@ async def connect_native(
     datagrams: bool = True,
     roaming: Roaming | None = None,
     tickets: TicketCache | None = None,
+    early: bool = False,
 ) -> NativeCarrier:
-    """Connect. With a ticket among `tickets` the carrier comes at once, and is `early`."""
+    """Connect. `tickets` keeps what the server gives for next time; when there is one from last
+    time and `early` is asked for, the carrier comes at once, and is `early`."""
     dialling = _Dialling(host, port, trust, roaming or Roaming(), tickets)
-    remembered = None if tickets is None else tickets.take(host, port)
+    remembered = tickets.take(host, port) if tickets is not None and early else None
     if remembered is not None:
         family, name, number = remembered.address
         address = (socket.AddressFamily(family), (name, number))

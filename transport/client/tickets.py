@@ -50,6 +50,11 @@ class TicketCache:
         del tickets[:-PER_SERVER]
         self._save()
 
+    def has(self, host: str, port: int) -> bool:
+        """Whether there may be one to take."""
+        server = self._servers.get((host, port))
+        return server is not None and bool(server.tickets)
+
     def take(self, host: str, port: int) -> Remembered | None:
         """The newest ticket that is still good, for this one use."""
         server = self._servers.get((host, port))

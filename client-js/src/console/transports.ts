@@ -2,6 +2,7 @@
 import type { LinkState } from "../core/api.ts";
 
 const NAMES: Readonly<Record<string, string>> = {
+  quic: "QUIC",
   webtransport: "WebTransport",
   websocket: "WebSocket",
   "websocket-h3": "WebSocket · HTTP/3",
@@ -10,6 +11,7 @@ const NAMES: Readonly<Record<string, string>> = {
 };
 
 const MEANINGS: Readonly<Record<string, string>> = {
+  quic: "QUIC with datagrams and nothing between: a native client.",
   webtransport: "QUIC with datagrams: the fastest way, even when packets get lost.",
   "websocket-h3": "QUIC without datagrams.",
   "websocket-h2": "TCP: UDP is blocked on the visitor’s network, or the browser cannot do better.",
