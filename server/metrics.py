@@ -18,6 +18,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from transport.quic.insight import Histogram as Learnt
+from transport.wire.hedge import MAX_COPIES
 from transport.wire.lane import Counters
 
 LANE = (
@@ -28,8 +29,16 @@ LANE = (
     "first_by_datagram",
     "duplicates",
     "dropped",
+    "copies_unpaid",
+    "reports_sent",
+    "reports_received",
 )
-"""The counters of the lane that are shown."""
+"""The counters of the lane that are shown as they are."""
+HEDGE = ("sent", "useful", "wasted")
+"""What became of our datagram copies: the lane's counters `copies_…`."""
+_COUNTED = (*LANE, *(f"copies_{result}" for result in HEDGE))
+_LOSS_BOUNDS = (0.003, 0.01, 0.03, 0.1, 1.0)
+"""Upper bounds of the loss that live sessions see; the first is what the lane takes as clean."""
 _BUCKETS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
@@ -90,12 +99,14 @@ class Metrics:
     def families(self) -> Iterator[Metric]:
         """What is read when somebody asks."""
         total = Counters()
-        for counters in (self._past, *self._lanes()):
+        live = list(self._lanes())
+        for counters in (self._past, *live):
             _add(total, counters)
         lane = CounterMetricFamily("tradewind_lane", "What the lanes did", labels=["what"])
         for name in LANE:
             lane.add_metric([name], getattr(total, name))
         yield lane
+        yield from _hedging(total, live)
         listener = GaugeMetricFamily("tradewind_listener", "The listeners' own", labels=["what"])
         for name, value in self._listeners().items():
             listener.add_metric([name], value)
@@ -115,5 +126,34 @@ class _Live(Collector):
 
 
 def _add(total: Counters, counters: Counters) -> None:
-    for name in LANE:
+    for name in _COUNTED:
         setattr(total, name, getattr(total, name) + getattr(counters, name))
+
+
+def _hedging(total: Counters, live: Iterable[Counters]) -> Iterator[Metric]:
+    """What copies were for, and what the sessions with datagrams see and plan now."""
+    copies = CounterMetricFamily(
+        "tradewind_hedge_copies",
+        "Datagram copies of frames, and what came of them",
+        labels=["result"],
+    )
+    for result in HEDGE:
+        copies.add_metric([result], getattr(total, f"copies_{result}"))
+    yield copies
+    hedged = [counters for counters in live if counters.copies]
+    loss = GaugeMetricFamily(
+        "tradewind_hedge_loss",
+        "Live sessions that see at most this loss towards their peer",
+        labels=["upto"],
+    )
+    for bound in _LOSS_BOUNDS:
+        loss.add_metric([str(bound)], sum(counters.loss <= bound for counters in hedged))
+    yield loss
+    plans = GaugeMetricFamily(
+        "tradewind_hedge_plan",
+        "Live sessions by copies of a frame, the stream's included",
+        labels=["copies"],
+    )
+    for number in range(1, MAX_COPIES + 1):
+        plans.add_metric([str(number)], sum(c.copies == number for c in hedged))
+    yield plans

@@ -56,6 +56,13 @@ def deliver(seq: int, client_id: str = M1, conversation: str = A) -> dict[str, A
     }  # fmt: skip
 
 
+def report(upto: int, lost: int, runs: int, useful: int = 0, wasted: int = 0) -> dict[str, Any]:
+    return {
+        "type": "report", "upto": upto, "lost": lost, "runs": runs,
+        "useful": useful, "wasted": wasted,
+    }  # fmt: skip
+
+
 PING = {"type": "ping", "nonce": 7}
 PONG = {"type": "pong", "nonce": 7}
 CLOSE = {"type": "close", "code": 1000, "reason": "bye"}
@@ -107,6 +114,7 @@ VALID: dict[str, dict[str, Any]] = {
     "ping": PING,
     "pong": {"type": "pong", "nonce": 4294967296},
     "close": {"type": "close", "code": 4001, "reason": "slow reader"},
+    "report": report(1000, 31, 12, useful=480, wasted=490),
 }  # fmt: skip
 
 DECODES = {
@@ -114,6 +122,7 @@ DECODES = {
     "close, reason left out": ([15, 4000], {"type": "close", "code": 4000, "reason": ""}),
     "ping with items to come": ([13, 7, "later", {"x": 1}], PING),
     "typing with a text UUID": ([7, A, True], TYPING),
+    "report, copies left out": ([16, 9, 1, 1], report(9, 1, 1)),
 }
 
 INVALID = {
@@ -121,7 +130,7 @@ INVALID = {
     "reserved byte": b"\xc1",
     "a map": codec.pack({"type": 13}),
     "an empty array": codec.pack([]),
-    "an unknown type": codec.pack([16, 1]),
+    "an unknown type": codec.pack([17, 1]),
     "a negative type": codec.pack([-1]),
     "a type as text": codec.pack(["ping", 1]),
     "ping without nonce": codec.pack([13]),
@@ -137,6 +146,13 @@ INVALID = {
     "an array that lies about its length": b"\xdd\xff\xff\xff\xff\x0d",
     "text that is not UTF-8": b"\x93\x00\x01\xa2\xff\xfe",
 }
+
+LIVE: list[dict[str, Any]] = [
+    {"at": 0, "send": hello()}, {"at": 0, "poll": ...},
+    {"at": 15, "poll": ...}, {"at": 30, "poll": ...},
+    {"at": 40, "receive": ["stream", [welcome()]]},
+]  # fmt: skip
+"""The steps that make a client live, its two datagrams and its record sent."""
 
 SCRIPTS: list[dict[str, Any]] = [
     {
@@ -258,7 +274,7 @@ SCRIPTS: list[dict[str, Any]] = [
         ],
     },
     {
-        "name": "lane: datagram, datagram, stream",
+        "name": "lane: before any report datagram, stream, datagram",
         "role": "client", "max_datagram": 1169,
         "steps": [
             {"at": 0, "send": hello()},
@@ -343,10 +359,10 @@ SCRIPTS: list[dict[str, Any]] = [
         "name": "lane: copies are dropped, whichever comes first",
         "role": "server", "max_datagram": 1169,
         "steps": [
-            {"at": 1, "receive": ["datagram", [1, 0, hello()]]},
-            {"at": 2, "receive": ["datagram", [1, 0, hello()]]},
+            {"at": 1, "receive": ["datagram", [1, 1, 0, hello()]]},
+            {"at": 2, "receive": ["datagram", [2, 1, 0, hello()]]},
             {"at": 3, "receive": ["stream", [hello(), send(M1)]]},
-            {"at": 4, "receive": ["datagram", [2, 1, send(M1)]]},
+            {"at": 4, "receive": ["datagram", [3, 2, 1, send(M1)]]},
             {"counters": {"frames_received": 2, "duplicates": 3, "first_by_datagram": 1}},
             {"closed": None},
         ],
@@ -356,10 +372,10 @@ SCRIPTS: list[dict[str, Any]] = [
         "role": "server", "max_datagram": 1169,
         "steps": [
             {"at": 1, "receive": ["stream", [hello()]]},
-            {"at": 2, "receive": ["datagram", [4, 2, send(M2, A)]], "frames": []},
-            {"at": 3, "receive": ["datagram", [3, 2, send(M3, B)]]},
-            {"at": 4, "receive": ["datagram", [4, 2, send(M2, A)]], "frames": []},
-            {"at": 5, "receive": ["datagram", [2, 1, send(M1, A)]],
+            {"at": 2, "receive": ["datagram", [1, 4, 2, send(M2, A)]], "frames": []},
+            {"at": 3, "receive": ["datagram", [2, 3, 2, send(M3, B)]]},
+            {"at": 4, "receive": ["datagram", [3, 4, 2, send(M2, A)]], "frames": []},
+            {"at": 5, "receive": ["datagram", [4, 2, 1, send(M1, A)]],
              "frames": [send(M1, A), send(M2, A)]},
             {"at": 6, "receive": ["stream", [send(M1, A), send(M3, B), send(M2, A)]], "frames": []},
             {"counters": {"frames_received": 4, "duplicates": 4}},
@@ -369,8 +385,8 @@ SCRIPTS: list[dict[str, Any]] = [
         "name": "lane: what waits is released by the stream too",
         "role": "server", "max_datagram": 1169,
         "steps": [
-            {"at": 1, "receive": ["datagram", [2, 1, send(M1)]], "frames": []},
-            {"at": 1, "receive": ["datagram", [3, 1, send(M2)]], "frames": []},
+            {"at": 1, "receive": ["datagram", [1, 2, 1, send(M1)]], "frames": []},
+            {"at": 1, "receive": ["datagram", [2, 3, 1, send(M2)]], "frames": []},
             {"at": 2, "receive": ["stream", [hello()]],
              "frames": [hello(), send(M1), send(M2)]},
         ],
@@ -387,10 +403,10 @@ SCRIPTS: list[dict[str, Any]] = [
         "name": "lane: an ephemeral frame before hello is dropped without a fault",
         "role": "server", "max_datagram": 1169,
         "steps": [
-            {"at": 1, "receive": ["datagram", [0, 0, TYPING]], "frames": []},
+            {"at": 1, "receive": ["datagram", [1, 0, 0, TYPING]], "frames": []},
             {"closed": None}, {"state": "new"},
-            {"at": 2, "receive": ["datagram", [1, 0, hello()]]},
-            {"at": 3, "receive": ["datagram", [0, 0, TYPING]]},
+            {"at": 2, "receive": ["datagram", [2, 1, 0, hello()]]},
+            {"at": 3, "receive": ["datagram", [3, 0, 0, TYPING]]},
         ],
     },
     {
@@ -398,9 +414,119 @@ SCRIPTS: list[dict[str, Any]] = [
         "role": "server", "max_datagram": 1169,
         "steps": [
             {"at": 1, "receive": ["stream", [hello()]]},
-            {"at": 2, "receive": ["datagram", [1026, 0, send(M1)]], "frames": []},
-            {"at": 3, "receive": ["datagram", [1025, 0, send(M1)]]},
+            {"at": 2, "receive": ["datagram", [1, 1026, 0, send(M1)]], "frames": []},
+            {"at": 3, "receive": ["datagram", [2, 1025, 0, send(M1)]]},
             {"counters": {"dropped": 1}}, {"closed": None},
+        ],
+    },
+    {
+        "name": "reports: what came and what was lost is told, in time and when there is news",
+        "role": "server", "max_datagram": 1169,
+        "steps": [
+            {"at": 0, "receive": ["stream", [hello()]]},
+            {"at": 1, "receive": ["datagram", [1, 0, 0, TYPING]]},
+            {"at": 2, "receive": ["datagram", [3, 0, 0, TYPING]]},
+            {"at": 3, "receive": ["datagram", [2, 0, 0, TYPING]]},
+            {"at": 300, "receive": ["datagram", [5, 0, 0, TYPING]]},
+            {"at": 300, "poll": ...},
+            {"at": 550, "receive": ["datagram", [6, 0, 0, TYPING]]},
+            {"at": 550, "poll": ...},
+            {"counters": {"reports_sent": 1}},
+            {"at": 551, "receive": ["datagram", [4, 0, 0, TYPING]]},
+            {"at": 700, "receive": ["datagram", [80, 2, 1, send(M1)]]},
+            {"at": 700, "poll": ...},
+            {"at": 701, "receive": ["datagram", [81, 2, 1, send(M1)]]},
+            {"at": 800, "receive": ["datagram", [82, 0, 0, TYPING]]},
+            {"at": 800, "poll": ...},
+            {"counters": {"reports_sent": 2, "wasted_received": 1}},
+            {"at": 1100, "receive": ["datagram", [9007199254740991, 0, 0, TYPING]]},
+            {"at": 1100, "poll": ...},
+            {"counters": {"reports_sent": 3}}, {"closed": None},
+        ],
+    },
+    {
+        "name": "reports: on a clean way one copy, and every fourth frame as a datagram after it",
+        "role": "client", "max_datagram": 1169,
+        "steps": [
+            *LIVE,
+            {"at": 100, "send": TYPING, "times": 190}, {"at": 100, "poll_count": 190},
+            {"counters": {"datagrams_sent": 192, "copies_sent": 2, "copies": 3}},
+            {"at": 300, "receive": ["datagram", [1, 0, 0, report(191, 0, 0, 1, 1)]]},
+            {"counters": {"reports_received": 1, "copies": 1,
+                          "copies_useful": 1, "copies_wasted": 1}},
+            {"at": 300, "send": send(M1)}, {"timer": 0}, {"at": 300, "poll": ...},
+            {"timer": 25300},
+            {"at": 301, "send": send(M2)}, {"at": 301, "poll": ...},
+            {"at": 302, "send": send(M3)}, {"at": 302, "poll": ...},
+            {"at": 303, "send": send(M1, B)}, {"at": 303, "poll": ...},
+            {"timer": 318}, {"at": 317, "poll": ...}, {"at": 318, "poll": ...},
+            {"timer": 25303},
+            {"counters": {"copies_sent": 3}},
+            {"at": 600000, "receive": ["stream", [PONG]]},
+            {"at": 600000, "send": send(M2, B)}, {"at": 600000, "poll": ...},
+            {"counters": {"copies": 3}},
+        ],
+    },
+    {
+        "name": "reports: bursts of loss bring many copies, close at first, then further apart",
+        "role": "client", "max_datagram": 1169,
+        "steps": [
+            *LIVE,
+            {"at": 100, "send": TYPING, "times": 40}, {"at": 100, "poll_count": 40},
+            {"at": 300, "receive": ["datagram", [1, 0, 0, report(40, 6, 2)]]},
+            {"counters": {"copies": 11}},
+            {"at": 300, "send": send(M1)}, {"at": 300, "poll": ...},
+            *(
+                step
+                for at in (305, 310, 315, 320, 326, 335, 346, 359, 374, 389)
+                for step in ({"timer": at}, {"at": at, "poll": ...})
+            ),
+            {"timer": 25300},
+        ],
+    },
+    {
+        "name": "reports: old and impossible ones count for nothing",
+        "role": "client", "max_datagram": 1169,
+        "steps": [
+            *LIVE,
+            {"at": 100, "send": TYPING, "times": 40}, {"at": 100, "poll_count": 40},
+            {"at": 300, "receive": ["datagram", [1, 0, 0, report(43, 6, 2)]]},
+            {"at": 301, "receive": ["datagram", [2, 0, 0, report(40, 41, 2)]]},
+            {"at": 302, "receive": ["datagram", [3, 0, 0, report(40, 2, 3)]]},
+            {"at": 303, "receive": ["datagram", [5, 0, 0, report(40, 1, 1)]]},
+            {"at": 304, "receive": ["datagram", [4, 0, 0, report(30, 9, 1)]]},
+            {"at": 305, "receive": ["datagram", [6, 0, 0, report(42, 0, 0)]]},
+            {"counters": {"reports_received": 1, "copies": 3}}, {"closed": None},
+        ],
+    },
+    {
+        "name": "reports: over the budget a frame goes by the stream alone",
+        "role": "client", "max_datagram": 1169,
+        "steps": [
+            *LIVE,
+            {"at": 100, "send": send(M1, text="x" * 1000), "times": 40},
+            {"at": 100, "poll_count": 31},
+            {"counters": {"copies_unpaid": 19}},
+            {"at": 115, "poll_count": 40},
+            {"at": 130, "poll_count": 30},
+            {"timer": 25100},
+        ],
+    },
+    {
+        "name": "reports: over messages one changes nothing",
+        "role": "server", "max_datagram": None,
+        "steps": [
+            {"at": 0, "receive": ["message", hello()]},
+            {"at": 1, "receive": ["message", report(5, 1, 1)], "frames": []},
+            {"closed": None}, {"counters": {"reports_received": 0, "copies": 0}},
+        ],
+    },
+    {
+        "name": "reports: one before hello on the stream is a fault",
+        "role": "server", "max_datagram": 1169,
+        "steps": [
+            {"at": 1, "receive": ["stream", [report(5, 1, 1)]], "frames": []},
+            {"closed": [4200, False]},
         ],
     },
     *(
@@ -414,9 +540,12 @@ SCRIPTS: list[dict[str, Any]] = [
         }
         for name, via, data, code in [
             ("an empty datagram", "datagram", "", 4200),
-            ("a datagram without its second integer", "datagram", "05", 4200),
-            ("back as large as the number", "datagram", "0505920d01", 4200),
-            ("back on an ephemeral frame", "datagram", "0001920d01", 4200),
+            ("a datagram without its number", "datagram", "01", 4200),
+            ("a datagram without back", "datagram", "0105", 4200),
+            ("back as large as the number", "datagram", "010505920d01", 4200),
+            ("back on an ephemeral frame", "datagram", "010001920d01", 4200),
+            ("a datagram numbered 0", "datagram", "000100920d01", 4200),
+            ("a datagram numbered 2^53", "datagram", "c0200000000000000100920d01", 4200),
             ("a record that is too long", "stream", "80010001", 4201),
             ("an empty record", "stream", "00", 4200),
         ]
@@ -443,14 +572,15 @@ def resolve_receive(via: str, what: Any) -> tuple[str, list[dict[str, Any]]]:
         return codec.encode(frame_from_json(what)).hex(), [what]
     if via == "stream":
         return b"".join(map(record, what)).hex(), list(what)
-    number, back, frame = what
-    header = varint.encode(number) + varint.encode(back)
+    seq, number, back, frame = what
+    header = varint.encode(seq) + varint.encode(number) + varint.encode(back)
     return (header + codec.encode(frame_from_json(frame))).hex(), [frame]
 
 
 def run(script: dict[str, Any]) -> dict[str, Any]:
     """Fill in the `...` of a script with what the machine really says."""
     machine = Script(script["role"], script["max_datagram"])
+    script["steps"] = [dict(step) for step in script["steps"]]
     for step in script["steps"]:
         if "receive" in step:
             via, what = step["receive"]

@@ -58,19 +58,24 @@ class Script:
 
     def __init__(self, role: str, max_datagram: int | None) -> None:
         self.machine = Machine(Role(role), 0.0, max_datagram=max_datagram)
+        self._late = 0.0
 
     def receive(self, at: float, via: str, data: str) -> list[dict[str, Any]]:
         frames = self.machine.receive(Via(via), bytes.fromhex(data), at / 1000)
         return [frame_to_json(frame) for frame in frames]
 
     def poll(self, at: float) -> list[list[str]]:
-        return [[p.via.value, p.data.hex()] for p in self.machine.poll(at / 1000)]
+        # Sums of seconds are not exact: be a little later each time, so that what is due is due.
+        self._late += 1e-9
+        now = at / 1000 + self._late
+        return [[p.via.value, p.data.hex()] for p in self.machine.poll(now)]
 
     def send(self, step: dict[str, Any]) -> bool:
         """Whether the machine took it."""
         frame = frame_from_json(step["send"])
         try:
-            self.machine.send(frame, step["at"] / 1000, hedge=step.get("hedge", True))
+            for _ in range(step.get("times", 1)):
+                self.machine.send(frame, step["at"] / 1000, hedge=step.get("hedge", True))
         except (LocalProtocolError, SessionClosed):
             return False
         return True
@@ -83,6 +88,8 @@ class Script:
             assert self.receive(step["at"], *step["receive"]) == step["frames"]
         elif "poll" in step:
             assert self.poll(step["at"]) == step["poll"]
+        elif "poll_count" in step:
+            assert len(self.poll(step["at"])) == step["poll_count"]
         elif "poll_close" in step:
             self._check_close(step["at"], *step["poll_close"])
         elif "close" in step:
@@ -98,7 +105,8 @@ class Script:
             assert (closed and [closed.code, closed.remote]) == step["closed"]
         elif "counters" in step:
             for name, count in step["counters"].items():
-                assert (name, getattr(self.machine.counters, name)) == (name, count)
+                got = getattr(self.machine.counters, name)
+                assert got == count, (name, got, count)
         else:
             raise AssertionError(f"unknown step {step}")
 

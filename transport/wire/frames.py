@@ -185,9 +185,23 @@ class Close(Struct, frozen=True, array_like=True, tag=15):
     reason: str = ""
 
 
+class Report(Struct, frozen=True, array_like=True, tag=16):
+    """What became of the datagrams of the one who gets this: counts since the session began.
+
+    All up to the one numbered `upto` are decided: `lost` of them did not come, in `runs` runs of
+    one after the other. `useful` copies brought their frame first; `wasted` ones found it there.
+    """
+
+    upto: Uint
+    lost: Uint
+    runs: Uint
+    useful: Uint = 0
+    wasted: Uint = 0
+
+
 Frame = (
     Hello | Welcome | Send | Accepted | Deliver | Received | Read | Typing | Presence
-    | Call | Result | Refused | Drain | Ping | Pong | Close
+    | Call | Result | Refused | Drain | Ping | Pong | Close | Report
 )  # fmt: skip
 
 
@@ -226,6 +240,7 @@ TRAITS: dict[type[Struct], Traits] = {
     Ping: Traits("ping", Lane.STREAM),
     Pong: Traits("pong", Lane.STREAM),
     Close: Traits("close", Lane.STREAM),
+    Report: Traits("report", Lane.DATAGRAM),
 }
 
 

@@ -9,9 +9,9 @@
 A client may send commands while JOINING, before it has been welcomed: a first message costs no
 round trip of its own. The server holds them until it has checked the token.
 
-What holds always: a frame crosses only if the tables below allow it, in both directions; pings are
-answered here and never handed up; after CLOSED nothing comes out but what was queued; every fault
-of the peer ends in CLOSED with a close code, never in an exception.
+What holds always: a frame crosses only if the tables below allow it, in both directions; pings and
+reports are dealt with here and never handed up; after CLOSED nothing comes out but what was queued;
+every fault of the peer ends in CLOSED with a close code, never in an exception.
 Times are seconds on any monotonic clock, given by the caller.
 May import: codec, frames, lane, errors.
 """
@@ -39,6 +39,7 @@ from transport.wire.frames import (
     Read,
     Received,
     Refused,
+    Report,
     Result,
     Send,
     Typing,
@@ -73,7 +74,7 @@ class State(Enum):
 
 
 _COMMANDS = {Send, Received, Read, Typing, Call}
-_EITHER = {Ping, Pong, Close}
+_EITHER = {Ping, Pong, Close, Report}
 _ANSWERS = {Accepted, Deliver, Received, Typing, Presence, Result, Refused}
 
 # What each side may send in each state; the peer may receive the same.
@@ -151,11 +152,13 @@ class Machine:
             return frames
         self._last_received = now
         try:
-            for raw in self._unwrap(via, data):
+            for raw in self._unwrap(via, data, now):
                 self._take(codec.decode(raw), via, frames, now)
                 # The peer is gone: what it said after `close` counts for nothing. (`_take` set it.)
                 if self.state is State.CLOSED:  # type: ignore[comparison-overlap]
                     break  # type: ignore[unreachable]
+            if via is Via.DATAGRAM:
+                self._report(now)
         except RemoteProtocolError as error:
             self.close(error.code, error.reason, now)
         return frames
@@ -218,13 +221,13 @@ class Machine:
             times.append(due)
         return min(times, default=None)
 
-    def _unwrap(self, via: Via, data: bytes) -> Iterable[bytes]:
+    def _unwrap(self, via: Via, data: bytes, now: float) -> Iterable[bytes]:
         if self._receiver is None:
             self.counters.frames_received += 1
             return (data,)
         if via is Via.STREAM:
             return self._receiver.receive_stream(data)
-        return self._receiver.receive_datagram(data)
+        return self._receiver.receive_datagram(data, now)
 
     def _take(self, frame: Frame, via: Via, frames: list[Frame], now: float) -> None:
         kind = type(frame)
@@ -240,6 +243,9 @@ class Machine:
             return
         if isinstance(frame, Ping):
             self._queue(Pong(frame.nonce), hedge=False, now=now)
+            return
+        if isinstance(frame, Report):
+            self._reported(frame, now)
             return
         if isinstance(frame, Welcome):
             self.heartbeat = max(MIN_HEARTBEAT, frame.heartbeat / 1000)
@@ -262,6 +268,27 @@ class Machine:
                 data,
                 flow=flow_of(frame),
                 hedge=hedge and traits.lane is Lane.HEDGED and self._hedged,
+            )
+
+    def _report(self, now: float) -> None:
+        """Tell the peer what became of its datagrams, when there is news and it may be said."""
+        meter = self._receiver.meter if self._receiver is not None else None
+        if meter is None or self.closed or Report not in MAY_SEND[self.role, self.state]:
+            return
+        if meter.due(now):
+            useful, wasted = self.counters.first_by_datagram, self.counters.wasted_received
+            report = Report(meter.upto, meter.lost, meter.runs, useful, wasted)
+            self._queue(report, hedge=False, now=now)
+            self.counters.reports_sent += 1
+
+    def _reported(self, report: Report, now: float) -> None:
+        sender, counters = self._sender, self.counters
+        if sender is not None and sender.report(report.upto, report.lost, report.runs, now):
+            counters.reports_received += 1
+            # What a peer claims may not exceed what there was, or it could spoil the metrics.
+            counters.copies_useful = min(report.useful, counters.copies_sent)
+            counters.copies_wasted = min(
+                report.wasted, counters.copies_sent - counters.copies_useful
             )
 
     def _pings(self) -> bool:

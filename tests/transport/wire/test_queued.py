@@ -8,14 +8,14 @@ import pytest
 
 from transport.wire import codec
 from transport.wire.frames import Hello, Send, Typing, Welcome
-from transport.wire.lane import GAP
+from transport.wire.hedge import GAP
 from transport.wire.machine import Machine, Role
 
 ID = UUID(int=7)
 
 
 @pytest.mark.parametrize("max_datagram", [None, 0, 1200])
-def test_queued_counts_every_frame_until_its_last_copy_is_out(max_datagram: int | None) -> None:
+def test_queued_counts_every_frame_until_the_stream_has_it(max_datagram: int | None) -> None:
     machine = Machine(Role.CLIENT, 0.0, max_datagram=max_datagram)
     assert machine.queued == 0
     frames = [Hello(1, "token"), Send(ID, ID, "message"), Typing(ID, True)]

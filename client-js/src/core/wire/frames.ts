@@ -129,6 +129,20 @@ export interface Close {
   readonly code: number;
   readonly reason: string;
 }
+/** What became of the datagrams of the one who gets this: counts since the session began. */
+export interface Report {
+  readonly type: "report";
+  /** Every datagram up to this one is decided: */
+  readonly upto: number;
+  /** so many of them did not come, */
+  readonly lost: number;
+  /** in so many runs of one after the other. */
+  readonly runs: number;
+  /** Copies that brought their frame first. */
+  readonly useful: number;
+  /** Copies that found it there. */
+  readonly wasted: number;
+}
 
 export type Frame =
   | Hello
@@ -146,7 +160,8 @@ export type Frame =
   | Drain
   | Ping
   | Pong
-  | Close;
+  | Close
+  | Report;
 
 export type FrameType = Frame["type"];
 export type FrameOf<T extends FrameType> = Extract<Frame, { type: T }>;
@@ -259,6 +274,13 @@ export const TABLE: { readonly [T in FrameType]: Row } = {
   close: row(15, "stream", [
     ["code", "int"],
     ["reason", "str", ""],
+  ]),
+  report: row(16, "datagram", [
+    ["upto", "int"],
+    ["lost", "int"],
+    ["runs", "int"],
+    ["useful", "int", 0],
+    ["wasted", "int", 0],
   ]),
 };
 

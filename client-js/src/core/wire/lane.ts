@@ -1,31 +1,36 @@
 /**
  * The hedged lane: the stream for truth, datagrams for speed (docs/protocol.md, section 4). Sans-IO.
  *
- *     stream     record*                                 record = length(varint) frame
- *     datagram   number(varint) back(varint) frame       number 0: ephemeral, never repeated
+ *     stream     record*                         record = length(varint) frame
+ *     datagram   seq(varint) number(varint) back(varint) frame       number 0: never repeated
  *
  * What holds always:
- * - every numbered frame goes on the stream exactly once, in number order;
+ * - every numbered frame goes on the stream exactly once, in number order, whatever the copies do;
  * - a frame is handed up exactly once, never before the frame that `back` points to;
  * - no two copies of one frame come out of the same `poll`, so they never share a packet.
  *
  * Bounds: WINDOW frames ahead of the stream are remembered, what lies beyond is dropped (the stream
- * brings it); MAX_FLOWS flows are told apart, over that the one silent longest is forgotten.
+ * brings it); MAX_FLOWS flows are told apart, over that the one silent longest is forgotten. Copies are
+ * paid from hedge's budget.
  * Times are milliseconds on any monotonic clock, given by the caller.
- * May import: varint, bytes, codec's limit, errors.
+ * May import: varint, bytes, hedge, loss, codec's limit, errors.
  */
 
 import { ByteBuffer, concat } from "./bytes.ts";
 import { MAX_FRAME } from "./codec.ts";
 import { CloseCode, RemoteProtocolError } from "./errors.ts";
+import { Budget, copiesFor, GAP, type Plan, PROBE, PROBING, planOf } from "./hedge.ts";
+import { LossEstimate, LossMeter } from "./loss.ts";
 import * as varint from "./varint.ts";
 
-/** Milliseconds between copies: datagram at 0, datagram at GAP, stream at 2 GAP. */
-export const GAP = 15;
 /** How many frames past the last one on the stream a receiver remembers. */
 export const WINDOW = 1024;
 /** How many flows a sender tells apart: as many as WINDOW, so that forgetting one cannot break its order. */
 export const MAX_FLOWS = WINDOW;
+/** Bytes kept free in a datagram for its `seq`, which is not known when the frame is taken. */
+export const SEQ_ROOM = 8;
+/** Milliseconds for which a plan stands without a report; only the passing of time changes it then. */
+export const REPLAN = 1000;
 
 /** What a piece of bytes travels on; `message` is a WebSocket message. */
 export type Via = "stream" | "datagram" | "message";
@@ -48,6 +53,24 @@ export interface Counters {
   duplicates: number;
   /** Datagrams ahead of WINDOW. */
   dropped: number;
+  /** Datagrams sent that were copies of a numbered frame. */
+  copiesSent: number;
+  /** Those of them that brought their frame first, as the peer reports. */
+  copiesUseful: number;
+  /** Those of them that found their frame there already, as the peer reports. */
+  copiesWasted: number;
+  /** Copies that the plan wanted and the budget did not pay for. */
+  copiesUnpaid: number;
+  /** Datagrams received that found their frame there already. */
+  wastedReceived: number;
+  reportsSent: number;
+  reportsReceived: number;
+  /** Now: the share of our datagrams that is lost, and … */
+  loss: number;
+  /** … the share of those after which the next one is lost too. */
+  again: number;
+  /** Now: copies of a frame, the stream's included. 0 where there are no datagrams. */
+  copies: number;
 }
 
 export function newCounters(): Counters {
@@ -59,6 +82,16 @@ export function newCounters(): Counters {
     firstByDatagram: 0,
     duplicates: 0,
     dropped: 0,
+    copiesSent: 0,
+    copiesUseful: 0,
+    copiesWasted: 0,
+    copiesUnpaid: 0,
+    wastedReceived: 0,
+    reportsSent: 0,
+    reportsReceived: 0,
+    loss: 0,
+    again: 0,
+    copies: 0,
   };
 }
 
@@ -69,33 +102,84 @@ export interface SendOptions {
   readonly hedge: boolean;
 }
 
-/** A numbered frame that is not on the stream yet. */
+/** A numbered frame whose copies are not all out. */
 interface Pending {
+  readonly number: number;
   readonly frame: Uint8Array;
+  /** All of the datagram but its `seq`. */
   readonly datagram: Uint8Array;
-  /** When it may go on the stream; null while datagram copies are still to go. */
-  due: number | null;
+  plan: Plan;
+  /** Which copy of the plan is next, … */
+  slot: number;
+  /** … and when, once the first is out. */
+  due: number;
+  /** Whether it may go on the stream when it is its turn there, … */
+  ready: boolean;
+  /** … and when it did. */
+  streamed: number | null;
+}
+
+/** What a sender knows of its way: the loss there, the plan that fits it, and the budget. */
+class Hedging {
+  readonly #counters: Counters;
+  readonly #estimate = new LossEstimate();
+  readonly #budget = new Budget();
+  #until = 0;
+  #frames = 0;
+
+  constructor(counters: Counters) {
+    this.#counters = counters;
+    this.#refresh(0);
+    this.#until = 0;
+  }
+
+  report(upto: number, lost: number, runs: number, now: number): boolean {
+    if (!this.#estimate.report(upto, lost, runs, now)) return false;
+    this.#refresh(now);
+    return true;
+  }
+
+  /** The plan of the next frame, whose datagrams have `size` bytes. */
+  plan(size: number, now: number): Plan {
+    if (now >= this.#until) this.#refresh(now);
+    const clean = this.#counters.copies === 1;
+    const plan = clean ? PROBING : planOf(this.#counters.copies);
+    if (clean && ++this.#frames % PROBE !== 0) return planOf(1);
+    const wanted = plan.gaps.length;
+    const paid = this.#budget.take(size, wanted, now);
+    this.#counters.copiesUnpaid += wanted - paid;
+    return paid === wanted ? plan : planOf(1 + paid);
+  }
+
+  #refresh(now: number): void {
+    const loss = this.#estimate.loss(now);
+    this.#until = now + REPLAN;
+    this.#counters.loss = loss.lost;
+    this.#counters.again = loss.again;
+    this.#counters.copies = copiesFor(loss);
+  }
 }
 
 /** The sending half: numbers frames and schedules their copies. */
 export class LaneSender {
   readonly #maxDatagram: number;
   readonly #counters: Counters;
-  readonly #gap: number;
+  readonly #hedging: Hedging | null;
   #number = 0;
+  #seq = 0;
   /** Last number by flow, the flow that was silent longest first. */
   readonly #flows = new Map<string, number>();
-  /** In number order, because a Map keeps the order of insertion. */
+  /** Not on the stream yet, in number order, because a Map keeps the order of insertion. */
   readonly #pending = new Map<number, Pending>();
-  /** Datagrams for the next poll: an ephemeral one, or the number of a new frame. */
-  #first: (Uint8Array | number)[] = [];
-  /** Second copies, in order of both fields. */
-  readonly #second: { due: number; number: number }[] = [];
+  /** What starts at the next poll: an ephemeral frame, or a new one that may be hedged. */
+  #fresh: (Uint8Array | Pending)[] = [];
+  /** Each frame's next copy once the first is out, by (due, number). */
+  readonly #copies: Pending[] = [];
 
-  constructor(maxDatagram: number, counters: Counters, gap: number = GAP) {
+  constructor(maxDatagram: number, counters: Counters) {
     this.#maxDatagram = maxDatagram;
     this.#counters = counters;
-    this.#gap = gap;
+    this.#hedging = maxDatagram > 0 ? new Hedging(counters) : null;
   }
 
   /** Takes one numbered frame. */
@@ -104,67 +188,108 @@ export class LaneSender {
     this.#counters.framesSent++;
     const back = this.#back(number, flow);
     const datagram = concat(varint.encode(number), varint.encode(back), frame);
-    const copies = hedge && datagram.length <= this.#maxDatagram;
-    this.#pending.set(number, { frame, datagram, due: copies ? null : 0 });
-    if (copies) this.#first.push(number);
+    const copies = hedge && SEQ_ROOM + datagram.length <= this.#maxDatagram;
+    const pending = { number, frame, datagram, plan: planOf(1), slot: 0, due: 0, ready: !copies, streamed: null };
+    this.#pending.set(number, pending);
+    if (copies) this.#fresh.push(pending);
   }
 
   /** Sends once as a datagram; too large for one, it is dropped. */
   sendEphemeral(frame: Uint8Array): void {
-    if (frame.length + 2 > this.#maxDatagram) return;
+    if (frame.length + SEQ_ROOM + 2 > this.#maxDatagram) return;
     this.#counters.framesSent++;
-    this.#first.push(concat(Uint8Array.of(0, 0), frame));
+    this.#fresh.push(concat(Uint8Array.of(0, 0), frame));
+  }
+
+  /** The peer says what became of our datagrams. False when it is old or cannot be true. */
+  report(upto: number, lost: number, runs: number, now: number): boolean {
+    return upto <= this.#seq && this.#hedging !== null && this.#hedging.report(upto, lost, runs, now);
   }
 
   /** Hands out everything due at `now`. The caller lets packets go before it polls again. */
   poll(now: number): Packet[] {
+    const later = this.#dueCopies(now);
+    const first = this.#start(now);
     const out = this.#pollStream(now);
-    const records = out.length;
-    this.#pollSecond(now, out);
-    this.#pollFirst(now, out);
-    this.#counters.datagramsSent += out.length - records;
+    for (const pending of later) {
+      // Not in one poll with its stream copy: once more later.
+      if (pending.streamed === now) this.#schedule(pending, now + GAP);
+      else out.push(this.#copy(pending, now));
+    }
+    for (const item of first) out.push(item instanceof Uint8Array ? this.#datagram(item) : this.#copy(item, now));
     return out;
   }
 
   /** When `poll` next has something: a time, 0 for at once, null for never. */
   nextTimer(): number | null {
-    if (this.#first.length > 0) return 0;
-    const second = this.#second[0]?.due ?? null;
-    const head = this.#pending.values().next().value?.due ?? null;
-    if (second === null || head === null) return second ?? head;
-    return Math.min(second, head);
+    const head = this.#pending.values().next().value;
+    if (this.#fresh.length > 0 || head?.ready) return 0;
+    return this.#copies[0]?.due ?? null;
   }
 
-  #pollFirst(now: number, out: Packet[]): void {
-    const first = this.#first;
-    this.#first = [];
-    for (const item of first) {
-      if (typeof item === "number") this.#second.push({ due: now + this.#gap, number: item });
-      const data = typeof item === "number" ? this.#pending.get(item)?.datagram : item;
-      if (data !== undefined) out.push({ via: "datagram", data });
-    }
+  /** Gives every new frame its plan; returns the datagrams that go out at once. */
+  #start(now: number): (Uint8Array | Pending)[] {
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    return fresh.filter((item) => {
+      if (item instanceof Uint8Array || this.#hedging === null) return true;
+      item.plan = this.#hedging.plan(SEQ_ROOM + item.datagram.length, now);
+      if (item.plan.stream > 0) return true;
+      item.ready = true;
+      this.#nextSlot(item, now);
+      return false;
+    });
   }
 
-  #pollSecond(now: number, out: Packet[]): void {
-    for (let next = this.#second[0]; next !== undefined && next.due <= now; next = this.#second[0]) {
-      this.#second.shift();
-      const pending = this.#pending.get(next.number);
-      if (pending === undefined) continue;
-      // From now, not from when it was due: after a stall the copies must not bunch up.
-      pending.due = now + this.#gap;
-      out.push({ via: "datagram", data: pending.datagram });
+  /** Takes what is due: frames may go on the stream, others are returned. */
+  #dueCopies(now: number): Pending[] {
+    const due: Pending[] = [];
+    for (let next = this.#copies[0]; next !== undefined && next.due <= now; next = this.#copies[0]) {
+      this.#copies.shift();
+      if (next.slot !== next.plan.stream) due.push(next);
+      else {
+        next.ready = true;
+        this.#nextSlot(next, now);
+      }
     }
+    return due;
+  }
+
+  /** Schedules the copy after this one: from now, so that after a stall copies do not bunch up. */
+  #nextSlot(pending: Pending, now: number): void {
+    const gap = pending.plan.gaps[pending.slot];
+    if (gap === undefined) return;
+    pending.slot++;
+    this.#schedule(pending, now + gap);
+  }
+
+  #schedule(pending: Pending, due: number): void {
+    pending.due = due;
+    const before = (other: Pending): boolean => other.due < due || (other.due === due && other.number < pending.number);
+    this.#copies.splice(this.#copies.findLastIndex(before) + 1, 0, pending);
   }
 
   /** Puts on the stream what is due, in number order: a frame never overtakes another there. */
   #pollStream(now: number): Packet[] {
     const out: Packet[] = [];
     for (const [number, pending] of this.#pending) {
-      if (pending.due === null || pending.due > now) break;
+      if (!pending.ready) break;
+      pending.streamed = now;
       this.#pending.delete(number);
       out.push({ via: "stream", data: concat(varint.encode(pending.frame.length), pending.frame) });
     }
     return out;
+  }
+
+  #copy(pending: Pending, now: number): Packet {
+    this.#nextSlot(pending, now);
+    this.#counters.copiesSent++;
+    return this.#datagram(pending.datagram);
+  }
+
+  #datagram(data: Uint8Array): Packet {
+    this.#counters.datagramsSent++;
+    return { via: "datagram", data: concat(varint.encode(++this.#seq), data) };
   }
 
   /** How far back the frame lies that must be handed up before `number`; 0 for none. */
@@ -192,6 +317,8 @@ export class LaneSender {
 
 /** The receiving half: drops copies and hands frames up in the order of their flows. */
 export class LaneReceiver {
+  /** Counts the datagrams; made with the first. */
+  meter: LossMeter | null = null;
   readonly #counters: Counters;
   readonly #buffer = new ByteBuffer();
   /** Every frame up to this number came by the stream and was handed up. */
@@ -216,14 +343,17 @@ export class LaneReceiver {
   }
 
   /** Takes one datagram; yields the frames that can be handed up now. */
-  *receiveDatagram(data: Uint8Array): Generator<Uint8Array> {
+  *receiveDatagram(data: Uint8Array, now: number): Generator<Uint8Array> {
     this.#counters.datagramsReceived++;
-    const { number, back, frame } = parseDatagram(data);
+    const { seq, number, back, frame } = parseDatagram(data);
+    this.meter ??= new LossMeter();
+    this.meter.note(seq, now);
     if (number === 0) {
       this.#counters.framesReceived++;
       yield frame;
     } else if (number <= this.#floor || this.#ahead.has(number) || this.#waiting.has(number)) {
       this.#counters.duplicates++;
+      this.#counters.wastedReceived++;
     } else if (number > this.#floor + WINDOW) {
       this.#counters.dropped++;
     } else {
@@ -280,16 +410,21 @@ export class LaneReceiver {
 }
 
 interface Datagram {
+  readonly seq: number;
   readonly number: number;
   readonly back: number;
   readonly frame: Uint8Array;
 }
 
 function parseDatagram(data: Uint8Array): Datagram {
-  const number = varint.decode(data, 0);
+  const seq = varint.decode(data, 0);
+  const number = seq === null ? null : varint.decode(data, seq.end);
   const back = number === null ? null : varint.decode(data, number.end);
-  if (number === null || back === null || back.value > Math.max(number.value - 1, 0)) {
+  if (seq === null || number === null || back === null) {
+    throw new RemoteProtocolError(CloseCode.PROTOCOL_ERROR, "datagram cut short");
+  }
+  if (seq.value < 1 || seq.value > varint.MAX || back.value > Math.max(number.value - 1, 0)) {
     throw new RemoteProtocolError(CloseCode.PROTOCOL_ERROR, "bad datagram header");
   }
-  return { number: number.value, back: back.value, frame: data.subarray(back.end) };
+  return { seq: seq.value, number: number.value, back: back.value, frame: data.subarray(back.end) };
 }

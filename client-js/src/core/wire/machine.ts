@@ -8,8 +8,8 @@
  *     LIVE ──drain──▶ DRAINING       LIVE ──drain──▶ DRAINING
  *     any ──close, fault, silence──▶ CLOSED
  *
- * What holds always: a frame crosses only if the tables below allow it, in both directions; pings are
- * answered here and never handed up; after CLOSED nothing comes out but what was queued; every fault
+ * What holds always: a frame crosses only if the tables below allow it, in both directions; pings and
+ * reports are dealt with here and never handed up; after CLOSED nothing comes out but what was queued; every fault
  * of the peer ends in CLOSED with a close code, never in an exception.
  * Times are milliseconds on any monotonic clock, given by the caller.
  * May import: codec, frames, lane, errors.
@@ -17,7 +17,7 @@
 
 import { decode, encode } from "./codec.ts";
 import { CloseCode, LocalProtocolError, RemoteProtocolError } from "./errors.ts";
-import { type Frame, type FrameType, flowOf, TABLE } from "./frames.ts";
+import { type Frame, type FrameType, flowOf, type Report, TABLE } from "./frames.ts";
 import { LaneReceiver, LaneSender, newCounters, type Packet, type Via } from "./lane.ts";
 
 /** Milliseconds of silence after which a client pings. Under the 30 s that NAT bindings for UDP live. */
@@ -43,7 +43,7 @@ type Types = ReadonlySet<FrameType>;
 
 const types = (...list: FrameType[]): Types => new Set(list);
 const COMMANDS: FrameType[] = ["send", "received", "read", "typing", "call"];
-const EITHER: FrameType[] = ["ping", "pong", "close"];
+const EITHER: FrameType[] = ["ping", "pong", "close", "report"];
 const ANSWERS: FrameType[] = ["accepted", "deliver", "received", "typing", "presence", "result", "refused"];
 
 /** What each side may send in each state; the peer may receive the same. */
@@ -130,11 +130,12 @@ export class Machine {
     if (this.#state === "closed") return frames;
     this.#lastReceived = now;
     try {
-      for (const raw of this.#unwrap(via, data)) {
+      for (const raw of this.#unwrap(via, data, now)) {
         this.#take(decode(raw), via, frames, now);
         // The peer is gone: what it said after `close` counts for nothing.
         if (this.#closed !== null) break;
       }
+      if (via === "datagram") this.#report(now);
     } catch (error) {
       if (!(error instanceof RemoteProtocolError)) throw error;
       this.close(error.code, error.reason, now);
@@ -198,9 +199,9 @@ export class Machine {
     return times.length === 0 ? null : Math.min(...times);
   }
 
-  #unwrap(via: Via, data: Uint8Array): Iterable<Uint8Array> {
+  #unwrap(via: Via, data: Uint8Array, now: number): Iterable<Uint8Array> {
     if (this.#sender === null) return [data];
-    return via === "stream" ? this.#receiver.receiveStream(data) : this.#receiver.receiveDatagram(data);
+    return via === "stream" ? this.#receiver.receiveStream(data) : this.#receiver.receiveDatagram(data, now);
   }
 
   #take(frame: Frame, via: Via, frames: Frame[], now: number): void {
@@ -216,6 +217,9 @@ export class Machine {
       case "ping":
         this.#queue({ type: "pong", nonce: frame.nonce }, now, false);
         return;
+      case "report":
+        this.#reported(frame, now);
+        return;
       case "pong":
         this.#measure(frame.nonce, now);
         return;
@@ -224,6 +228,24 @@ export class Machine {
     }
     this.#advance(frame.type);
     frames.push(frame);
+  }
+
+  /** Tells the peer what became of its datagrams, when there is news and it may be said. */
+  #report(now: number): void {
+    const { meter } = this.#receiver;
+    if (!this.#hedged || !MAY_SEND[this.role][this.#state].has("report") || !meter?.due(now)) return;
+    const { firstByDatagram: useful, wastedReceived: wasted } = this.counters;
+    const { upto, lost, runs } = meter;
+    this.#queue({ type: "report", upto, lost, runs, useful, wasted }, now, false);
+    this.counters.reportsSent++;
+  }
+
+  #reported({ upto, lost, runs, useful, wasted }: Report, now: number): void {
+    if (!this.#sender?.report(upto, lost, runs, now)) return;
+    const { counters } = this;
+    counters.reportsReceived++;
+    counters.copiesUseful = Math.min(useful, counters.copiesSent);
+    counters.copiesWasted = Math.min(wasted, counters.copiesSent - counters.copiesUseful);
   }
 
   #measure(nonce: number, now: number): void {

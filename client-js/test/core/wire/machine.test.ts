@@ -20,7 +20,7 @@ function checkClose(machine: Machine, at: number, via: string, code: number): vo
 function checkSend(machine: Machine, step: Extract<Step, { send: unknown }>): void {
   const act = (): void => machine.send(frameOf(step.send), step.at, step.hedge);
   if (step.error) expect(act).toThrow(LocalProtocolError);
-  else act();
+  else for (let sent = 0; sent < (step.times ?? 1); sent++) act();
 }
 
 const brief = (closed: Closed | null): unknown => closed && [closed.code, closed.remote];
@@ -31,6 +31,7 @@ function run(machine: Machine, step: Step): void {
     const [via, hex] = step.receive;
     expect(machine.receive(via, fromHex(hex), step.at)).toEqual(step.frames.map(frameOf));
   } else if ("poll" in step) expect(polled(machine, step.at)).toEqual(step.poll);
+  else if ("poll_count" in step) expect(polled(machine, step.at).length).toBe(step.poll_count);
   else if ("poll_close" in step) checkClose(machine, step.at, ...step.poll_close);
   else if ("close" in step) machine.close(...step.close, step.at);
   else if ("lost" in step) machine.lost(step.lost);

@@ -13,9 +13,10 @@ export interface FrameVectors {
 }
 
 export type Step =
-  | { at: number; send: Json; hedge?: boolean; error?: boolean }
+  | { at: number; send: Json; hedge?: boolean; times?: number; error?: boolean }
   | { at: number; receive: [Via, string]; frames: Json[] }
   | { at: number; poll: [Via, string][] }
+  | { at: number; poll_count: number }
   | { at: number; poll_close: [Via, number] }
   | { at: number; close: [number, string] }
   | { at: number; lost: number }
