@@ -19,7 +19,8 @@ sys.path.insert(0, str(HERE.parent.parent))
 
 from vectors import Script, frame_from_json, frame_to_json  # noqa: E402
 
-from transport.wire import codec, varint  # noqa: E402
+from transport.wire import codec, hedge, varint  # noqa: E402
+from transport.wire.loss import Loss, LossEstimate, LossMeter  # noqa: E402
 
 A = "0190b3a0-7c4e-7d3a-9b1e-0a1b2c3d4e5f"
 B = "0190b3a0-7c4e-7d3a-9b1e-ffffffffffff"
@@ -552,6 +553,50 @@ SCRIPTS: list[dict[str, Any]] = [
     ),
 ]  # fmt: skip
 
+CHOICES = [
+    (lost, again)
+    for lost in (0.0, 0.003, 0.0031, 0.01, 0.03, 0.05, 0.2, 1.0)
+    for again in (0.0, 0.05, 0.125, 0.3, 0.6, 0.9, 1.0)
+]
+"""(p, q), none so near to a threshold that rounding could matter."""
+
+# Per name: (seq, ms) as the datagrams come.
+ARRIVALS: dict[str, list[tuple[int, int]]] = {
+    "none lost, a little out of order": [
+        (seq, 20 * n) for n, seq in enumerate([1, 3, 2, 4, 6, 5, *range(7, 40)])
+    ],
+    "one by one and in runs": [
+        (seq, 20 * seq) for seq in range(1, 120) if seq not in (5, 20, 21, 22, 40, 42, 44, 45)
+    ],
+    "thin": [(1, 0), (2, 15), (4, 5000), (5, 5015), (7, 9000), (9, 9600), (10, 9900)],
+    "late": [(1, 0), (3, 10), (4, 400), (2, 500), (5, 800), (6, 1200)],
+    "a jump": [(1, 0), (66, 1), (67, 2), (132, 3), (1000, 4), (1001, 5), (2**53 - 1, 6), (900, 7)],
+    "nothing at first": [(90, 0), (91, 300), (92, 600)],
+}
+
+# Per name: ("report", upto, lost, runs, ms) and ("look", ms).
+REPORTS: dict[str, list[tuple[Any, ...]]] = {
+    "without evidence": [("look", 0), ("look", 100_000)],
+    "clean, then forgotten": [
+        ("report", 100, 0, 0, 1000), ("look", 1000), ("report", 400, 0, 0, 2000), ("look", 2500),
+        ("look", 62_500), ("look", 3_600_000),
+    ],
+    "bursts": [
+        step
+        for n in range(1, 30)
+        for step in (("report", 20 * n, n, (2 * n + 4) // 5, 250 * n), ("look", 250 * n))
+    ],
+    "bad for a while": [
+        ("report", 2000, 0, 0, 20_000), ("look", 20_000), ("report", 2040, 2, 1, 21_000),
+        ("look", 21_000), ("report", 2400, 2, 1, 25_000), ("look", 25_000),
+    ],
+    "old and impossible": [
+        ("report", 50, 5, 5, 1000), ("report", 50, 6, 5, 1001), ("report", 40, 5, 5, 1002),
+        ("report", 60, 16, 6, 1003), ("report", 60, 4, 4, 1004), ("report", 60, 6, 7, 1005),
+        ("look", 1006), ("report", 60, 15, 6, 1007), ("look", 1007),
+    ],
+}  # fmt: skip
+
 VARINTS = [0, 1, 63, 64, 16383, 16384, 2**30 - 1, 2**30, 2**53 - 1, 2**62 - 1]
 
 
@@ -596,6 +641,29 @@ def run(script: dict[str, Any]) -> dict[str, Any]:
     return script
 
 
+def measured(arrivals: list[tuple[int, int]]) -> list[list[Any]]:
+    """Each arrival with what the meter says after it: [seq, ms, upto, lost, runs, report due]."""
+    meter = LossMeter()
+    out: list[list[Any]] = []
+    for seq, at in arrivals:
+        meter.note(seq, at / 1000 + 1e-9)
+        due = meter.due(at / 1000 + 1e-9)
+        out.append([seq, at, meter.upto, meter.lost, meter.runs, due])
+    return out
+
+
+def estimated(steps: list[tuple[Any, ...]]) -> list[list[Any]]:
+    """Each report with whether it counts, each look with (p, q)."""
+    estimate = LossEstimate()
+    out: list[list[Any]] = []
+    for what, *values, at in steps:
+        if what == "report":
+            out.append([what, *values, at, estimate.report(*values, at / 1000)])
+        else:
+            out.append([what, at, *estimate.loss(at / 1000)])
+    return out
+
+
 def write(name: str, value: Any) -> None:
     (HERE / name).write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
@@ -616,6 +684,14 @@ def main() -> None:
     })  # fmt: skip
     for frame in VALID.values():
         assert frame_to_json(frame_from_json(frame)) == frame, frame
+    write("hedge.json", {
+        "plans": [
+            {"stream": p.stream, "gaps": [round(gap * 1000) for gap in p.gaps]} for p in hedge.PLANS
+        ],
+        "choices": [[*choice, hedge.plan(Loss(*choice)).copies] for choice in CHOICES],
+        "meter": [{"name": n, "steps": measured(a)} for n, a in ARRIVALS.items()],
+        "estimate": [{"name": n, "steps": estimated(s)} for n, s in REPORTS.items()],
+    })  # fmt: skip
     write("machine.json", [run(script) for script in SCRIPTS])
 
 

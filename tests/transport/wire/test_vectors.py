@@ -15,7 +15,8 @@ sys.path.insert(0, str(VECTORS))
 from vectors import Script, frame_from_json, frame_to_json  # noqa: E402
 
 from transport.errors import RemoteProtocolError  # noqa: E402
-from transport.wire import codec, varint  # noqa: E402
+from transport.wire import codec, hedge, varint  # noqa: E402
+from transport.wire.loss import Loss, LossEstimate, LossMeter  # noqa: E402
 
 
 def load(name: str) -> Any:
@@ -60,6 +61,42 @@ def test_invalid_frame(case: dict[str, Any]) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         codec.decode(bytes.fromhex(case["hex"]))
     assert caught.value.code == case["code"]
+
+
+HEDGE = load("hedge.json")
+
+
+def test_plans() -> None:
+    assert [plan.stream for plan in hedge.PLANS] == [case["stream"] for case in HEDGE["plans"]]
+    gaps = [[gap * 1000 for gap in plan.gaps] for plan in hedge.PLANS]
+    assert gaps == [pytest.approx(case["gaps"]) for case in HEDGE["plans"]]
+
+
+@pytest.mark.parametrize("case", HEDGE["choices"], ids=str)
+def test_choice(case: list[Any]) -> None:
+    assert hedge.plan(Loss(*case[:2])).copies == case[2]
+
+
+@named(HEDGE["meter"])
+def test_meter(case: dict[str, Any]) -> None:
+    meter = LossMeter()
+    for seq, at, *counts, due in case["steps"]:
+        now = at / 1000 + 1e-9  # So that 250 ms later is not a little less.
+        meter.note(seq, now)
+        assert [meter.upto, meter.lost, meter.runs] == counts
+        assert meter.due(now) == due
+
+
+@named(HEDGE["estimate"])
+def test_estimate(case: dict[str, Any]) -> None:
+    estimate = LossEstimate()
+    for what, *values in case["steps"]:
+        if what == "report":
+            *counts, at, taken = values
+            assert estimate.report(*counts, at / 1000) == taken
+        else:
+            at, *loss = values
+            assert estimate.loss(at / 1000) == pytest.approx(loss, abs=1e-9)
 
 
 @named(load("machine.json"))
