@@ -39,8 +39,9 @@ def free_port() -> int:
 class ServerProcess:
     """`tradewind serve --demo` as a process of its own, with a data folder that outlives it."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *flags: str) -> None:
         self.data = data
+        self.flags = flags
         self.port = free_port()
         self.http_port = free_port()
         self.log = data / "server.log"
@@ -64,7 +65,7 @@ class ServerProcess:
             self._process = await asyncio.create_subprocess_exec(
                 *(str(Path(sys.executable).with_name("tradewind")), "serve", "--demo"),
                 *("--port", str(self.port), "--http-port", str(self.http_port)),
-                *("--data-dir", str(self.data)),
+                *("--data-dir", str(self.data), *self.flags),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -81,6 +82,17 @@ class ServerProcess:
                 return bool(answer.status == 200)
         except OSError:
             return False
+
+    async def roll(self) -> None:
+        """Replace all workers while they serve, and wait until the old ones have gone."""
+        command = str(Path(sys.executable).with_name("tradewind"))
+        reload = await asyncio.create_subprocess_exec(
+            command, "reload", "--data-dir", str(self.data)
+        )
+        assert await reload.wait() == 0
+        async with asyncio.timeout(READY_DEADLINE):
+            while '"rolled"' not in await asyncio.to_thread(self.log.read_text):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
 
     async def kill(self) -> None:
         """End it without a chance to say or write anything."""
