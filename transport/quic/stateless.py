@@ -99,7 +99,7 @@ class Stateless:
 def token_of(data: bytes) -> bytes:
     """The token of an Initial; empty when it has none."""
     try:
-        return pull_quic_header(Buffer(data=data)).token
+        return pull_quic_header(Buffer(data=data), CONNECTION_ID_LENGTH).token
     except ValueError:
         return b""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from transport.accept import accept
 from transport.client import Trust
-from transport.serve import ServeConfig, serving
+from transport.serve import Listening, ServeConfig, serving
 from transport.session import Session
 from transport.tls import Certificates
 
@@ -21,7 +21,9 @@ ORIGIN = "https://shop.example"
 class Stack:
     """A running server: where it is, whom to trust, and the sessions that came in."""
 
-    def __init__(self, port: int, plain_port: int, trust: Trust, folder: Path) -> None:
+    def __init__(self, listening: Listening, trust: Trust, folder: Path) -> None:
+        port, plain_port = listening.port, listening.loopback_port
+        self.listening = listening
         self.url = f"https://127.0.0.1:{port}/v1/live"
         self.plain_url = f"http://127.0.0.1:{plain_port}/v1/live"
         self.port = port
@@ -36,8 +38,8 @@ class Stack:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Stack]:
-    """The stack on free ports, with a certificate kept in `folder`."""
+async def running(folder: Path, **changes: Any) -> AsyncIterator[Stack]:
+    """The stack on free ports, with a certificate kept in `folder`; `changes` of its config."""
     stack: Stack
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -48,10 +50,11 @@ async def running(folder: Path) -> AsyncIterator[Stack]:
 
     certificates = Certificates.development(folder)
     config = ServeConfig(
-        certificates=certificates, host="127.0.0.1", port=0, loopback_port=0, grace=0.3
+        certificates=certificates,
+        **{"host": "127.0.0.1", "port": 0, "loopback_port": 0, "grace": 0.3, **changes},
     )
     async with serving(app, config) as listening:
         assert listening.loopback_port is not None
         trust = Trust(certificate_hashes=tuple(certificates.hashes()))
-        stack = Stack(listening.port, listening.loopback_port, trust, folder)
+        stack = Stack(listening, trust, folder)
         yield stack
