@@ -13,7 +13,7 @@ What holds always: a frame crosses only if the tables below allow it, in both di
 reports are dealt with here and never handed up; after CLOSED nothing comes out but what was queued;
 every fault of the peer ends in CLOSED with a close code, never in an exception.
 Times are seconds on any monotonic clock, given by the caller.
-May import: codec, frames, lane, errors.
+May import: codec, frames, lane, sender, errors.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ from transport.wire.frames import (
     Welcome,
     flow_of,
 )
-from transport.wire.lane import Counters, LaneReceiver, LaneSender, Packet, Via
+from transport.wire.lane import Counters, LaneReceiver, Packet, Via
+from transport.wire.sender import LaneSender
 
 HEARTBEAT = 25.0
 """Seconds of silence after which a client pings. Under the 30 s that NAT bindings for UDP live."""

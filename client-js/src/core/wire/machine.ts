@@ -12,13 +12,14 @@
  * reports are dealt with here and never handed up; after CLOSED nothing comes out but what was queued; every fault
  * of the peer ends in CLOSED with a close code, never in an exception.
  * Times are milliseconds on any monotonic clock, given by the caller.
- * May import: codec, frames, lane, errors.
+ * May import: codec, frames, lane, sender, errors.
  */
 
 import { decode, encode } from "./codec.ts";
 import { CloseCode, LocalProtocolError, RemoteProtocolError } from "./errors.ts";
 import { type Frame, type FrameType, flowOf, type Report, TABLE } from "./frames.ts";
-import { LaneReceiver, LaneSender, newCounters, type Packet, type Via } from "./lane.ts";
+import { LaneReceiver, newCounters, type Packet, type Via } from "./lane.ts";
+import { LaneSender } from "./sender.ts";
 
 /** Milliseconds of silence after which a client pings. Under the 30 s that NAT bindings for UDP live. */
 export const HEARTBEAT = 25_000;

@@ -1,13 +1,6 @@
 import { describe, expect, test } from "vitest";
-import {
-  LaneReceiver,
-  LaneSender,
-  MAX_FLOWS,
-  newCounters,
-  type Packet,
-  SEQ_ROOM,
-  WINDOW,
-} from "../../../src/core/wire/lane.ts";
+import { LaneReceiver, newCounters, type Packet, WINDOW } from "../../../src/core/wire/lane.ts";
+import { LaneSender, MAX_FLOWS, SEQ_ROOM } from "../../../src/core/wire/sender.ts";
 
 /** A small seeded generator (mulberry32), so that a failure can be run again. */
 function seeded(seed: number): () => number {
