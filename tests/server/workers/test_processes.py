@@ -147,10 +147,11 @@ async def test_a_killed_worker_is_replaced_and_its_sessions_go_on(fleet: Fleet) 
     async with AsyncExitStack() as people:
         tokens: dict[UUID, str] = {}
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(6):
+            for number in range(6):
                 token = await asyncio.to_thread(fleet.visitor)
                 tokens[chat := uuid7()] = token
-                who = await people.enter_async_context(person(fleet, token, TCP))
+                kind = QUIC if number % 2 else TCP
+                who = await people.enter_async_context(person(fleet, token, kind))
                 tasks.create_task(load.talk(who, chat))
             await asyncio.to_thread(fleet.kill, "worker 0")
             before = {chat: len(said) for chat, said in load.accepted.items()}
@@ -213,7 +214,7 @@ async def test_a_rolling_restart_is_noticed_by_nobody(fleet: Fleet, turn: int) -
                 tasks.create_task(load.talk(clients[-1], chat))
             before = set(await asyncio.to_thread(fleet.sessions))
             rolled = fleet.count("rolled")
-            _reload(fleet)
+            await asyncio.to_thread(_reload, fleet)
             await asyncio.to_thread(fleet.logged, "rolled", rolled + 1)
             load.stopped = True
         print(f"slowest of {sum(map(len, load.accepted.values()))}: {load.longest:.3f} s")
