@@ -143,9 +143,9 @@ async def _sessions(kind: TransportKind, port: int, count: int) -> AsyncIterator
     try:
         yield
     finally:
-        for session, _ in opened:
+        for session, running in opened:
             session.close(1000)
-        await asyncio.gather(*(running for _, running in opened))
+            await running
 
 
 async def measure(kind: TransportKind, count: int) -> dict[str, Any]:

@@ -71,7 +71,8 @@ class WebTransportCarrier:
             pass
         self._session.close(wire_code(code), reason)
         await self._session.told()
-        self._told.set_result(None)
+        if not self._told.done():  # who waited may have been told to stop waiting
+            self._told.set_result(None)
 
     def abort(self) -> None:
         if self._ended:
