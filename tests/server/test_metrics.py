@@ -3,6 +3,7 @@ from typing import Any
 
 from transport.errors import CloseCode
 from transport.uuid7 import uuid7
+from transport.wire.lane import Counters
 
 
 def value(site: Any, line: str) -> float:
@@ -31,6 +32,20 @@ async def test_what_happens_is_counted(site: Any) -> None:
     assert value(site, 'tradewind_sessions_closed_total{code="NORMAL"}') == 1
     # What a session did still counts when it is over.
     assert value(site, 'tradewind_lane_total{what="frames_sent"}') >= sent
+
+
+async def test_what_hedging_does_is_shown(site: Any) -> None:
+    lane = Counters(copies_sent=9, copies_useful=4, copies_wasted=5, loss=0.02, copies=3)
+    site.parts.metrics.watch(lanes=lambda: [lane, Counters()])
+    for result, count in (("sent", 9), ("useful", 4), ("wasted", 5)):
+        assert value(site, f'tradewind_hedge_copies_total{{result="{result}"}}') == count
+    assert value(site, 'tradewind_hedge_plan{copies="3"}') == 1, "the one without datagrams is none"
+    assert value(site, 'tradewind_hedge_loss{upto="0.01"}') == 0
+    assert value(site, 'tradewind_hedge_loss{upto="0.03"}') == 1
+    site.parts.metrics.ended(lane, "NORMAL")
+    site.parts.metrics.watch(lanes=lambda: [Counters()])
+    assert value(site, 'tradewind_hedge_copies_total{result="sent"}') == 9
+    assert value(site, 'tradewind_hedge_plan{copies="3"}') == 0
 
 
 async def test_who_is_turned_away_is_counted_by_code(site: Any) -> None:
