@@ -23,9 +23,10 @@ FLOWS = 100
 GAP = 0.001
 """Seconds between packets: each flow sends one every FLOWS * GAP."""
 PORT, TCP_PORT = 5_000, 5_001
-LINGER = 1.0
+LINGER = 0.5
 """Seconds past the longest way, until nothing more comes."""
 POUR = 3.0
+"""Seconds for which TCP is filled."""
 RATE = 10_000_000
 """Bits a second, asked for to see whether they are kept."""
 
@@ -51,7 +52,7 @@ class Accuracy(Struct, frozen=True):
     at_rate: float
 
 
-async def measure(up: Shape, down: Shape, packets: int, seed: int) -> Accuracy:
+async def measure(up: Shape, down: Shape, packets: int, seed: int, pour: float = POUR) -> Accuracy:
     """Measure. Raises NetworkUnavailable."""
     with Network(up, down, seed) as network:
         before = network.link.stats()
@@ -61,9 +62,9 @@ async def measure(up: Shape, down: Shape, packets: int, seed: int) -> Accuracy:
         )
         link = network.link.stats() - before
         network.link.shape(Shape(delay=0.001), Shape(delay=0.001))
-        unshaped = await _pour(network)
+        unshaped = await _pour(network, pour)
         network.link.shape(Shape(delay=0.001, rate=RATE), Shape(delay=0.001))
-        return Accuracy(there, back, link, unshaped, await _pour(network))
+        return Accuracy(there, back, link, unshaped, await _pour(network, pour))
 
 
 async def _probe(sender: Place, receiver: Place, shape: Shape, packets: int) -> Way:
@@ -75,9 +76,9 @@ async def _probe(sender: Place, receiver: Place, shape: Shape, packets: int) -> 
     return _way(await _result(ear), count)
 
 
-async def _pour(network: Network) -> float:
+async def _pour(network: Network, seconds: float) -> float:
     ear = await _start(network.server, "drain", str(TCP_PORT))
-    mouth = ("pour", network.server.address, str(TCP_PORT), str(POUR))
+    mouth = ("pour", network.server.address, str(TCP_PORT), str(seconds))
     await (await _run(network.client, *mouth)).wait()
     total, took = await _result(ear)
     return float(total * 8 / took)

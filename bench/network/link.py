@@ -1,7 +1,8 @@
 """The link: a process of its own between two TUN devices. Started by `Network`, never by hand.
 
 It makes both namespaces, and holds them: when it goes, they and their devices go. It goes when
-the other end of its control socket is closed, by a word or because that process died.
+the other end of its control socket is closed, on purpose or because that process died, and it takes
+all processes in its namespaces with it.
 
 What holds always: a packet is delayed, lost or dropped here and nowhere else; `late` counts by how
 much each one left later than it was due, so the link's own error is known.
@@ -105,14 +106,13 @@ class Link:
 
     def _read(self, descriptor: int) -> None:
         direction = self._from[descriptor]
-        now = time.monotonic()
         for _ in range(BATCH):
             try:
                 packet = os.read(descriptor, MTU)
             except BlockingIOError:
                 return
             if ip.is_ipv4(packet):
-                self._take(packet, direction, now)
+                self._take(packet, direction, time.monotonic())
 
     def _take(self, packet: bytes, direction: _Direction, now: float) -> None:
         count = direction.count
@@ -186,6 +186,7 @@ def _namespace(address: str) -> tuple[int, int]:
 def main() -> None:
     """`python -m bench.network.link CONTROL SEED`: the descriptor of a socket, and a number."""
     control = socket.socket(fileno=int(sys.argv[1]))
+    home = kernel.own_namespace()
     client, client_device = _namespace(CLIENT)
     server, server_device = _namespace(SERVER)
     link = Link(client_device, server_device, control, int(sys.argv[2]))
@@ -193,6 +194,8 @@ def main() -> None:
     kernel.be_punctual()
     gc.disable()  # Nothing here makes cycles, and a pause would be somebody's jitter.
     link.run()
+    kernel.enter_namespace(home)
+    kernel.end_all((client, server))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """One end of an emulated network: where processes are started.
 
-What holds always: a process started here dies with the thread that started it (the main one, as a
-rule), however that ends; so nothing keeps a namespace alive.
+What holds always: a process started here dies with the network, and with the thread that started it
+(the main one, as a rule), however these end; so nothing keeps a namespace alive.
 May import: nothing of Tradewind.
 """
 

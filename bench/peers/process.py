@@ -36,12 +36,12 @@ async def running(
         await _answers(place, port, process, log)
         yield process
     finally:
-        await stop(process)
+        await stop(process, signal.SIGKILL)  # Nobody measures how it leaves, or keeps its data.
 
 
-async def stop(process: asyncio.subprocess.Process) -> None:
-    """SIGINT, then SIGKILL after STOP_TIMEOUT."""
-    _signal(process, signal.SIGINT)
+async def stop(process: asyncio.subprocess.Process, how: signal.Signals = signal.SIGINT) -> None:
+    """Ask it to end; SIGKILL after STOP_TIMEOUT."""
+    _signal(process, how)
     try:
         await asyncio.wait_for(process.wait(), STOP_TIMEOUT)
     except TimeoutError:

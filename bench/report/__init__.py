@@ -10,9 +10,10 @@ May import: nothing of Tradewind.
 
 from bench.report.output import finish, read, show
 from bench.report.progress import progress
-from bench.report.record import Machine, Mark, Plot, Result, Series, Table
+from bench.report.record import Cell, Machine, Mark, Plot, Result, Series, Table
 
 __all__ = [
+    "Cell",
     "Machine",
     "Mark",
     "Plot",

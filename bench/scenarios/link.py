@@ -43,8 +43,8 @@ def result(network: Profile, found: Accuracy) -> Result:
         command=command_line(),
         summary=f"{network.name}: {network.about}. {found.up.sent:,} packets each way.",
         notes=(
-            "Measured by UDP between the two namespaces, from before the send to after the receive, "
-            "with processes that need not wait for a core.",
+            "Measured by UDP between the two namespaces, from before the send to after the "
+            "receive, with processes that need not wait for a core.",
             "“Late” is how much after its time the link let a packet go, by its own clock.",
         ),
         tables=(_ways(network, found), _link(found)),
