@@ -20,6 +20,7 @@ case "${1:-}" in
     need chromium command -v chromium
     need ngtcp2-client command -v gtlsclient
     need iproute2 command -v ip
+    need libatomic1 sh -c '/sbin/ldconfig -p | grep -q libatomic.so.1' # Playwright's driver
     ;;
   *)
     echo "usage: $0 run|test" >&2
