@@ -29,7 +29,7 @@ from server import control, demo, gathering, secret
 from server.api import access, agent, errors, ops, pages, security, visitor
 from server.api.addresses import Addresses
 from server.api.door import Door
-from server.bus.base import Appended, Bus
+from server.bus.base import Appended, Bus, Event, Passed
 from server.bus.local import LocalBus
 from server.bus.unix import UnixBus
 from server.config import Settings
@@ -51,6 +51,7 @@ from server.service.tokens import Tokens
 from storage.base import StorageError
 from storage.open import Storage, open_remote, open_storage
 from transport.quic.qlog import Qlog
+from transport.quic.shared_tickets import SharedTickets
 from transport.serve import Listening, ServeConfig, serving
 from transport.sockets import Sockets
 from transport.tls import Certificates
@@ -63,6 +64,9 @@ BODY_TIMEOUT = 10
 
 CATCH_UP = 4.0
 """Seconds within which sessions begin anew after the bus was away: what happened is replayed."""
+
+TICKETS = "/tickets"
+"""The topic of session tickets; no shop has a slash in its id."""
 
 Start = Callable[[Coroutine[None, None, None]], None]
 """Starts a task that runs in the background."""
@@ -97,6 +101,7 @@ class Parts(Struct, frozen=True):
     metrics: Metrics
     storage: Storage
     leaving: Leaving
+    tickets: SharedTickets | None
     demo: demo.Login | None
     empty: bool
     """Whether there is no shop yet."""
@@ -165,6 +170,7 @@ async def building(
             base.metrics,
             storage,
             base.leaving,
+            await _tickets(base.bus) if shared is not None else None,
             login,
             not await storage.directory.list_shops(),
         )
@@ -194,6 +200,18 @@ async def _base(
     if isinstance(bus, UnixBus):
         start(bus.run())
     return _Base(settings, storage, bus, publish, metrics, gather, Leaving(), start)
+
+
+async def _tickets(bus: Bus) -> SharedTickets:
+    """Session tickets that all workers know."""
+    tickets = SharedTickets(lambda news: bus.publish(TICKETS, Passed(news)))
+
+    def heard(event: Event) -> None:
+        assert isinstance(event, Passed)
+        tickets.heard(event.data)
+
+    await bus.subscribe(TICKETS, heard)
+    return tickets
 
 
 def _by_the_store(topic: str, event: Appended) -> None:
@@ -338,6 +356,7 @@ async def running(
             port=settings.port,
             loopback_port=settings.http_port if settings.http else None,
             secret=secret.load(settings),
+            tickets=parts.tickets,
             qlog=_qlog(settings),
         )
         sockets = None if shared is None else shared.sockets

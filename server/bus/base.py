@@ -68,7 +68,13 @@ class Asked(Struct, frozen=True, tag=True):
     source: UUID
 
 
-Event = Appended | Typed | Reached | Seen | Asked
+class Passed(Struct, frozen=True, tag=True):
+    """Bytes from a part of one worker to its like in the others, on a topic that is no shop."""
+
+    data: bytes
+
+
+Event = Appended | Typed | Reached | Seen | Asked | Passed
 Receiver = Callable[[Event], None]
 """Must not block: it is called in the publisher's loop turn."""
 

@@ -20,7 +20,8 @@ from uuid import UUID
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from transport.client import Client, Settings, Trust, dial
+from transport.client import Client, Connected, Settings, Trust, dial
+from transport.client.tickets import TicketCache
 from transport.session import Session, TransportKind
 from transport.uuid7 import uuid7
 from transport.wire.codec import pack
@@ -30,7 +31,6 @@ from transport.wire.frames import (
     Frame,
     Hello,
     Position,
-    Refused,
     Send,
     Welcome,
 )
@@ -168,7 +168,7 @@ class Person:
     def __init__(self, client: Client) -> None:
         self.client = client
         self.connections = 0
-        self.refusals: list[Refused] = []
+        self.early = 0
 
     async def say(self, conversation: UUID, text: str) -> int:
         """Send and wait for `accepted`; the seq."""
@@ -179,16 +179,18 @@ class Person:
 
 @asynccontextmanager
 async def person(
-    fleet: Fleet, token: str, kind: TransportKind, seen: list[Frame] | None = None
+    fleet: Fleet, token: str, kind: TransportKind, tickets: TicketCache | None = None
 ) -> AsyncIterator[Person]:
     async def same(refused: bool) -> str:
         return token
 
-    def connected(_: object) -> None:
+    def connected(how: Connected) -> None:
         who.connections += 1
+        who.early += how.early
 
-    settings = Settings(url=fleet.url, transports=(kind,), trust=Trust(insecure=True))
-    who = Person(Client(settings, same, on_frame=(seen or []).append, on_connected=connected))
+    trust = Trust(insecure=True)
+    settings = Settings(url=fleet.url, transports=(kind,), trust=trust, tickets=tickets)
+    who = Person(Client(settings, same, on_connected=connected))
     async with who.client:
         async with asyncio.timeout(PATIENCE):
             await who.client.ready()

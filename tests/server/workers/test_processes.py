@@ -35,7 +35,10 @@ from tests.server.workers.fleet import (
     wire,
 )
 from transport.client import Refusal
+from transport.client.tickets import TicketCache
 from transport.quic import steering
+from transport.quic.connection import Connection
+from transport.session import TransportKind
 from transport.uuid7 import uuid7
 from transport.wire.frames import Drain, Presence
 
@@ -132,6 +135,28 @@ async def test_people_on_different_workers_are_in_one_shop(fleet: Fleet) -> None
             await each.until(Presence)
         late = await stack.enter_async_context(wire(fleet, visitor, QUIC))
         await late.until(Presence)
+
+
+async def test_a_ticket_of_one_worker_starts_early_at_another(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rejected: list[Connection] = []
+
+    def note(connection: Connection, now: float) -> None:
+        rejected.append(connection)
+        again(connection, now)
+
+    again = Connection.early_data_rejected
+    monkeypatch.setattr(Connection, "early_data_rejected", note)
+    token, tickets = await asyncio.to_thread(fleet.visitor), TicketCache()
+    early = 0
+    for _ in range(17):
+        async with person(fleet, token, TransportKind.QUIC, tickets) as who:
+            await until(lambda: tickets.has("localhost", fleet.port))
+            early += who.early
+        await asyncio.sleep(0.05)  # The news goes round.
+    assert early == 16
+    assert len(rejected) <= 2  # Half of them, if each worker knew its own only.
 
 
 async def test_the_metrics_are_of_all_workers_and_ready_says_yes(fleet: Fleet) -> None:
