@@ -22,9 +22,11 @@ from bench.report.record import Result, Table
 from bench.scenarios.burst import burst
 from bench.scenarios.capacity import capacity
 from bench.scenarios.churn import churn
+from bench.scenarios.connect import connect
 from bench.scenarios.flood import flood
 from bench.scenarios.latency import latency
 from bench.scenarios.link import link
+from bench.scenarios.roam import roam
 
 cli = typer.Typer(
     name="bench",
@@ -34,6 +36,8 @@ cli = typer.Typer(
 
 cli.command("link")(link)
 cli.command("latency")(latency)
+cli.command("connect")(connect)
+cli.command("roam")(roam)
 cli.command("capacity")(capacity)
 cli.command("burst")(burst)
 cli.command("churn")(churn)

@@ -99,3 +99,33 @@ def _repeats(items: Sequence[object]) -> int:
 
 def _descents(numbers: Sequence[int]) -> int:
     return sum(later < earlier for earlier, later in pairwise(numbers))
+
+
+class Heard(Struct, frozen=True):
+    """How well a listener heard what others were told is accepted."""
+
+    missed: int = 0
+    doubled: int = 0
+    disordered: int = 0
+
+    @property
+    def breaches(self) -> int:
+        """What must not be."""
+        return self.missed + self.doubled + self.disordered
+
+    def __add__(self, other: Heard) -> Heard:
+        return Heard(
+            self.missed + other.missed,
+            self.doubled + other.doubled,
+            self.disordered + other.disordered,
+        )
+
+
+def heard(accepted: Sequence[UUID], arrivals: Sequence[Row]) -> Heard:
+    """Compare one conversation's accepted messages with what a listener was delivered of it."""
+    came = {row.client_id for row in arrivals}
+    return Heard(
+        sum(client_id not in came for client_id in accepted),
+        _repeats([row.seq for row in arrivals]),
+        _descents([row.seq for row in arrivals]),
+    )

@@ -113,21 +113,33 @@ async def measure(plan: Burst) -> Result:
             bar.update(task, description="reading back")
             verified = await load.verify()
             bar.advance(task)
-    return _result(plan, Told(done, verified, watch))
+    return _result(Told(done, verified, watch))
 
 
 # What is told of it.
 
 
-def _result(plan: Burst, told: Told) -> Result:
-    verdict = told.verified.verdict
-    fine = not (verdict.breaches or verdict.unanswered or told.verified.unread)
-    word = "nothing" if fine else f"{verdict.breaches} breaches, {verdict.unanswered} unanswered,"
+def summary(verified: Verified) -> str:
+    """One sentence on the promises."""
+    verdict = verified.verdict
+    bad = {
+        "lost": verdict.lost,
+        "doubled": verdict.doubled,
+        "out of order": verdict.disordered,
+        "strange": verdict.strange,
+        "without an answer": verdict.unanswered,
+        "conversations not read back": verified.unread,
+    }
+    found = ", ".join(f"{count} {what}" for what, count in bad.items() if count)
+    return f"Of {verdict.sent:,} messages {found or 'none was lost, doubled or out of order'}."
+
+
+def _result(told: Told) -> Result:
     return Result(
         scenario="burst",
         command=command_line(),
         profile="loopback",
-        summary=f"{word} of {verdict.sent:,} messages lost, doubled or out of order.",
+        summary=summary(told.verified),
         notes=(
             "Server and load generator share this machine, and in the burst fight for its cores.",
             "Open loop. A message that is refused with a time to wait is sent again after it, in"

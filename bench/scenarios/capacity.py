@@ -50,6 +50,8 @@ class Ramp(Struct, frozen=True, kw_only=True):
     seconds: float
     generators: int
     workers: int
+    min_free: int = MIN_FREE
+    settle: float = SETTLE
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -68,7 +70,7 @@ class Step(Struct, frozen=True, kw_only=True):
 
 def capacity(
     sessions: Annotated[int, typer.Option(help="Live sessions to reach.")] = 2000,
-    alone: Annotated[int, typer.Option(help="Sessions of one kind alone, for its memory.")] = 500,
+    alone: Annotated[int, typer.Option(help="Sessions of one kind alone; 0 skips it.")] = 500,
     steps: Annotated[int, typer.Option(help="Points of the curve.")] = 8,
     share: Annotated[float, typer.Option(help="The share of sessions that chat.")] = 0.01,
     rate: Annotated[float, typer.Option(help="Messages a second of one that chats.")] = 0.5,
@@ -102,8 +104,11 @@ async def measure(ramp: Ramp) -> Result:
             bar.advance(task, count)
 
         mixed, stopped = await _climb(ramp, ramp.sessions, ramp.steps, _halves, opened)
-        quic, _ = await _climb(ramp, ramp.alone, 1, _only_quic, opened)
-        websocket, _ = await _climb(ramp, ramp.alone, 1, _only_websocket, opened)
+        quic: list[Step] = []
+        websocket: list[Step] = []
+        if ramp.alone:
+            quic, _ = await _climb(ramp, ramp.alone, 1, _only_quic, opened)
+            websocket, _ = await _climb(ramp, ramp.alone, 1, _only_websocket, opened)
     return _result(ramp, mixed, quic, websocket, stopped)
 
 
@@ -129,16 +134,16 @@ async def _climb(
     """The curve up to the target, and what stopped it before, if anything did."""
     done: list[Step] = []
     async with house(workers=ramp.workers) as server, fleet(server, ramp.generators) as load:
-        await _open(server, load, mix, 0, WARM, lambda _: None)
-        await asyncio.sleep(SETTLE)
+        await _open(server, load, mix, 0, WARM, 0, lambda _: None)
+        await asyncio.sleep(ramp.settle)
         empty = server.usage()
         async with watching(server, every=1.0) as watch:
             for number in range(1, steps + 1):
                 have, want = (WARM + n * target // steps for n in (number - 1, number))
                 begin = watch.now
-                stopped = await _open(server, load, mix, have, want, opened)
+                stopped = await _open(server, load, mix, have, want, ramp.min_free, opened)
                 pace = (want - have) / max(1e-9, watch.now - begin)
-                await asyncio.sleep(SETTLE)
+                await asyncio.sleep(ramp.settle)
                 if server.ended() is not None:
                     return done, stopped or "the server ended"
                 done.append(await _look(ramp, server, load, watch, empty.pss, pace))
@@ -154,6 +159,7 @@ async def _open(
     mix: Callable[[int], tuple[int, int]],
     have: int,
     want: int,
+    min_free: int,
     opened: Callable[[int], None],
 ) -> str:
     """Open sessions until there are `want`; what came in the way, if anything did."""
@@ -168,8 +174,8 @@ async def _open(
         if state.live < have:
             worst = max(state.why, key=lambda why: state.why[why], default="no reason known")
             return f"{have - state.live} of {have} sessions are not live: {worst}"
-        if meter.free_memory() < MIN_FREE:
-            return f"the machine has less than {MIN_FREE // MIB} MiB of memory left"
+        if meter.free_memory() < min_free:
+            return f"the machine has less than {min_free // MIB} MiB of memory left"
     return ""
 
 

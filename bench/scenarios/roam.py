@@ -1,0 +1,303 @@
+"""A client that is on the move: `tradewind bench roam`.
+
+One visitor, several sessions: those near the server speak, each into a conversation of its own; one
+at the other end of an emulated network listens, and there the network changes: to another address,
+to a NAT that forgot its bindings, or into a tunnel where nothing passes. Nothing accepted may be
+missed, doubled or out of order, and the silence is timed, with one worker and with several.
+
+May import: load, network, profiles, report, options.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+import typer
+from msgspec import Struct
+
+from bench import report
+from bench.load.house import house
+from bench.load.ledger import Heard, Row, heard
+from bench.load.walk import Arrival, Listen, Listened, Speak, Spoken
+from bench.network import SECOND_CLIENT, Network, Place
+from bench.options import (
+    BenchError,
+    HtmlFile,
+    JsonFile,
+    ProfileName,
+    Seed,
+    command_line,
+    faults,
+)
+from bench.profiles import Profile, profile
+from bench.report import Mark, Plot, Result, Series, Table
+
+SPEAKERS, RATE = 10, 4.0
+"""Together 40 messages a second: silence is told to 25 ms; each stays below a session's rate."""
+BEFORE, AFTER = 3.0, 6.0
+"""Seconds of quiet before the event, and after its end."""
+TUNNEL = 10.0
+"""Seconds of darkness, where the profile does not say."""
+PATIENCE = 60.0
+"""Seconds for a client to begin, and to tell at the end."""
+EVENTS = {
+    "address": "another address",
+    "rebind": "NAT forgets",
+    "tunnel": "tunnel",
+}
+
+
+class Walk(Struct, frozen=True, kw_only=True):
+    """What to do."""
+
+    path: Profile
+    seed: int
+    events: tuple[str, ...] = tuple(EVENTS)
+    workers: tuple[int, ...] = (1, 2)
+    before: float = BEFORE
+    after: float = AFTER
+    tunnel: float = TUNNEL
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """One walk. Times are ns; `dark` is how long nothing could pass, in seconds."""
+
+    event: str
+    workers: int
+    at: int
+    dark: float
+    spoken: list[Spoken]
+    listened: Listened
+
+    @property
+    def verdict(self) -> Heard:
+        """Whether the listener heard everything once and in order."""
+        accepted: dict[UUID, list[UUID]] = defaultdict(list)
+        arrivals: dict[UUID, list[Row]] = defaultdict(list)
+        for spoken in self.spoken:
+            accepted[spoken.conversation].append(spoken.client_id)
+        for arrival in self.listened.arrivals:
+            arrivals[arrival.conversation].append(Row(arrival.seq, arrival.client_id))
+        parts = (heard(ids, arrivals[chat]) for chat, ids in accepted.items())
+        return sum(parts, Heard())
+
+
+def roam(
+    name: ProfileName = "lossy-3",
+    workers: Annotated[
+        list[int] | None, typer.Option(help="Processes of the server. Repeat it. [1, 2]")
+    ] = None,
+    event: Annotated[
+        list[str] | None, typer.Option(help="address, rebind or tunnel. Repeat it. [all]")
+    ] = None,
+    seed: Seed = 1,
+    json: JsonFile = None,
+    html: HtmlFile = None,
+) -> None:
+    """Change a client's network under it; is anything lost, and how long is it silent."""
+    with faults():
+        if unknown := set(event or ()) - set(EVENTS):
+            raise BenchError(f"no event “{unknown.pop()}”: choose from {', '.join(EVENTS)}")
+        path = profile(name)
+        walk = Walk(
+            path=path,
+            seed=seed,
+            events=tuple(event or EVENTS),
+            workers=tuple(workers or (1, 2)),
+            tunnel=path.tunnel or TUNNEL,
+        )
+        report.finish(asyncio.run(measure(walk)), json, html)
+
+
+async def measure(walk: Walk) -> Result:
+    """Run every event with every number of workers."""
+    told = []
+    with report.progress() as bar:
+        task = bar.add_task("roam", total=len(walk.events) * len(walk.workers))
+        for workers in walk.workers:
+            for event in walk.events:
+                bar.update(task, description=f"{EVENTS[event]}, workers {workers}")
+                told.append(await _walk(walk, event, workers))
+                bar.advance(task)
+    return _result(walk, told)
+
+
+async def _walk(walk: Walk, event: str, workers: int) -> Told:
+    with Network(walk.path.up, walk.path.down, walk.seed) as net:
+        async with house(place=net.server, workers=workers) as server:
+            [token] = await server.visitors(1)
+            async with (
+                _client(net.client, Listen(server.url, token)) as listener,
+                _client(net.server, Speak(server.url, token, SPEAKERS, RATE)) as speaker,
+            ):
+                await asyncio.sleep(walk.before)
+                at = time.monotonic_ns()
+                dark = await _happen(walk, event, net, listener)
+                await asyncio.sleep(walk.after)
+                spoken = msgspec.json.decode(await _stop(speaker), type=list[Spoken])
+                listened = msgspec.json.decode(await _stop(listener), type=Listened)
+    return Told(event=event, workers=workers, at=at, dark=dark, spoken=spoken, listened=listened)
+
+
+async def _happen(
+    walk: Walk, event: str, net: Network, listener: asyncio.subprocess.Process
+) -> float:
+    """Let the event happen; how long nothing could pass."""
+    if event == "rebind":
+        net.link.rebind(SECOND_CLIENT)
+    elif event == "address":
+        net.client.move(SECOND_CLIENT)
+        _tell(listener, b"move\n")
+    else:
+        net.link.blackhole(True)
+        await asyncio.sleep(walk.tunnel)
+        net.link.blackhole(False)
+        return walk.tunnel
+    return 0.0
+
+
+@asynccontextmanager
+async def _client(place: Place, order: Listen | Speak) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A client that has begun; it is gone when the block is left."""
+    client = await place.spawn(
+        sys.executable,
+        "-m",
+        "bench.load.walk",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        _tell(client, msgspec.json.encode(order) + b"\n")
+        if await _line(client) != b"joined\n":
+            raise BenchError("a client did not come to its session; it said why above")
+        yield client
+    finally:
+        if client.returncode is None:
+            client.kill()
+        await client.wait()
+
+
+async def _stop(client: asyncio.subprocess.Process) -> bytes:
+    _tell(client, b"stop\n")
+    return await _line(client)
+
+
+async def _line(client: asyncio.subprocess.Process) -> bytes:
+    assert client.stdout is not None
+    try:
+        line = await asyncio.wait_for(client.stdout.readline(), PATIENCE)
+    except TimeoutError:
+        raise BenchError(f"a client said nothing for {PATIENCE:g} s") from None
+    if not line:
+        raise BenchError("a client failed; it said why above")
+    return line
+
+
+def _tell(client: asyncio.subprocess.Process, line: bytes) -> None:
+    assert client.stdin is not None
+    client.stdin.write(line)
+
+
+# What is told of it.
+
+
+def silence(arrivals: Sequence[Arrival], at: int) -> float:
+    """Seconds of the longest silence that ends after `at` (ns)."""
+    times = [arrival.at for arrival in arrivals]
+    return max((b - a for a, b in pairwise(times) if b > at), default=0) / 1e9
+
+
+def _result(walk: Walk, told: list[Told]) -> Result:
+    trip = walk.path.up.delay + walk.path.down.delay
+    rows = []
+    for one in told:
+        gap = silence(one.listened.arrivals, one.at)
+        usual = _usual(one)
+        verdict = one.verdict
+        rows.append(
+            (
+                EVENTS[one.event],
+                one.workers,
+                len(one.spoken),
+                verdict.missed,
+                verdict.doubled,
+                verdict.disordered,
+                gap * 1000,
+                (gap - one.dark) / trip if trip else None,
+                usual * 1000,
+                len(one.listened.sessions),
+                ", ".join(dict.fromkeys(map(str, one.listened.sessions))),
+            )
+        )
+    breaches = sum(one.verdict.breaches for one in told)
+    return Result(
+        scenario="roam",
+        command=command_line(),
+        profile=walk.path.name,
+        summary=f"{breaches or 'nothing'} missed, doubled or out of order.",
+        notes=(
+            f"{walk.path.about}. {SPEAKERS} sessions beside the server send {RATE:g} messages a"
+            " second each; the client on the move is the one that ships.",
+            "“Silence” is the longest time between two deliveries that ends after the event; in"
+            " round trips without the tunnel's own time. “Usual” is the longest before the event.",
+            "At a change of address the client is told by `move()`, as an operating system tells"
+            " its programs; of NAT and tunnel nobody tells it.",
+        ),
+        tables=(
+            Table(
+                "On the move",
+                (
+                    "event",
+                    "workers",
+                    "accepted",
+                    "missed",
+                    "doubled",
+                    "disorder",
+                    "silence ms",
+                    "round trips",
+                    "usual ms",
+                    "sessions",
+                    "carried by",
+                ),
+                tuple(rows),
+                f"a round trip is {trip * 1000:g} ms",
+            ),
+        ),
+        plots=tuple(map(_plot, told)),
+    )
+
+
+def _usual(one: Told) -> float:
+    before = [arrival for arrival in one.listened.arrivals if arrival.at <= one.at]
+    return silence(before, 0)
+
+
+def _plot(one: Told) -> Plot:
+    """Delay of each message by when it was sent."""
+    sent = {spoken.client_id: spoken.at for spoken in one.spoken}
+    points = [
+        ((sent[a.client_id] - one.at) / 1e9, (a.at - sent[a.client_id]) / 1e6)
+        for a in one.listened.arrivals
+        if a.client_id in sent
+    ]
+    marks = [Mark(EVENTS[one.event], 0.0)]
+    if one.dark:
+        marks.append(Mark("out of the tunnel", one.dark))
+    return Plot(
+        title=f"{EVENTS[one.event]}, workers: {one.workers}",
+        kind="points",
+        x="sent, s after the event",
+        y="delivered after, ms",
+        scale_y="log",
+        series=(Series("messages", tuple(y for _, y in points), tuple(x for x, _ in points)),),
+        marks=tuple(marks),
+    )
