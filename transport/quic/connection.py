@@ -22,7 +22,8 @@ from __future__ import annotations
 import hmac
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any, ClassVar, Protocol
 
 from aioquic.buffer import encode_uint_var, size_uint_var
@@ -72,6 +73,8 @@ MAX_DATAGRAM = 1_169
 """Most bytes of a WebTransport datagram, whatever the peer would take."""
 MAX_PARTIAL_FRAME = 16_384
 """Bytes of a frame that must be whole before it means anything. Over it: H3_EXCESSIVE_LOAD."""
+PROBE_PACKETS = 8
+"""Packets whose content a probe of ours sends again, at most."""
 MAX_BACKOFF = 3
 """Doublings of the probe timeout at most: aioquic has no end to them, and after ten seconds in a
 tunnel would wait as long again before it looks for the way out."""
@@ -136,6 +139,7 @@ PRIVATE: dict[str, tuple[str, ...]] = {
         "_remote_initial_source_connection_id",
         "_remote_max_datagram_frame_size",
         "_replenish_connection_ids",
+        "_send_probe",
         "_serialize_transport_parameters",
         "_session_ticket_handler",
         "_spaces",
@@ -143,6 +147,7 @@ PRIVATE: dict[str, tuple[str, ...]] = {
         "_streams",
         "_write_handshake_done_frame",
         "_write_new_connection_id_frame",
+        "_write_ping_frame",
         "_write_ack_frame",
         "_write_stream_limits",
         "tls",
@@ -309,6 +314,8 @@ class Connection(QuicConnection):
         self._tickets = tickets
         self._asked_at: float | None = None
         self._native = False
+        self._pad_ping = False
+        self._moved_at = 0.0
         self._new_id = new_id
         self._name_ids(0)
         self.host_cid = self._local_initial_source_connection_id = self._host_cids[0].cid
@@ -402,12 +409,14 @@ class Connection(QuicConnection):
         if self.configuration.is_client and self._is_reset(data):
             self._end_by_reset()
             return
-        before, asked_at = self._close_at, self._asked_at
+        before, asked_at, peer = self._close_at, self._asked_at, self.get_peer_address()
         super().receive_datagram(data, addr, now)
         self._hasten_ack(now)
         if self._close_at == before:
             return  # nothing in it was for us
         self._asked_at = None
+        if peer is not None and self.get_peer_address() != peer:
+            self._moved(now)
         if asked_at is not None and self._handshake_complete and self.end is None:
             timeout = self.probe_timeout
             if now - asked_at > 2 * timeout:
@@ -428,8 +437,22 @@ class Connection(QuicConnection):
         self._loss._pto_count = min(self._loss._pto_count, MAX_BACKOFF)
 
     def probe(self, now: float) -> None:
-        """Send the oldest of what is outstanding again, or a PING, whatever the window says."""
-        self._loss.reschedule_data(now=now)
+        """Send the oldest of what is outstanding again, or a PING, whatever the window says.
+        PROBE_PACKETS of it, so that whichever probe gets through carries what somebody waits for
+        and not just the probe before it."""
+        sent = self._spaces[Epoch.ONE_RTT].sent_packets
+        oldest = set(islice((n for n, p in sent.items() if p.is_ack_eliciting), PROBE_PACKETS))
+        self._send_again(lambda packet: packet.packet_number in oldest, now)
+        self._send_probe()
+
+    def announce_move(self, now: float) -> None:
+        """We send from another address from now on: with a connection ID that was not seen on the
+        old path, and a first packet of full size, because until the server knows that the address
+        is ours it may send three times what came from there and no more."""
+        self.change_connection_id()
+        self.probe(now)
+        self._pad_ping = True
+        self.send_ping(0)
 
     def early_data_rejected(self, now: float) -> None:
         """The server did not take the ticket: what was sent early goes again (RFC 9001 section
@@ -528,6 +551,13 @@ class Connection(QuicConnection):
             self._asked_at = now
         return datagrams
 
+    def _moved(self, now: float) -> None:
+        """The client goes on from another address: what went to the old one since then is lost
+        (and a little more is sent again; a client that moves all the time is not given twice)."""
+        if self._handshake_complete and now - self._moved_at > self.round_trip:
+            self._send_again(lambda packet: packet.is_ack_eliciting, now)
+        self._moved_at = now
+
     def _send_again(self, which: Callable[[Any], bool], now: float) -> None:
         space = self._spaces[Epoch.ONE_RTT]
         packets = tuple(filter(which, space.sent_packets.values()))
@@ -599,6 +629,16 @@ class Connection(QuicConnection):
             connection_id.stateless_reset_token = self._origin.reset_token(connection_id.cid)
         super()._write_new_connection_id_frame(builder, connection_id)
 
+    def _write_ping_frame(
+        self, builder: QuicPacketBuilder, uids: Sequence[int] = (), comment: str = ""
+    ) -> None:
+        super()._write_ping_frame(builder, list(uids), comment)
+        if self._pad_ping:
+            self._pad_ping = False
+            room = min(builder.remaining_buffer_space, builder.remaining_flight_space)
+            if room > 1:
+                builder.start_frame(QuicFrameType.PADDING).push_bytes(bytes(room - 1))
+
     def _write_handshake_done_frame(self, builder: QuicPacketBuilder) -> None:
         """As aioquic's, and a token for next time beside it (RFC 9000 section 8.1.3). A lost one
         is not sent again: the next connection only proves its address anew."""
@@ -657,6 +697,11 @@ class Connection(QuicConnection):
         self, builder: QuicPacketBuilder, space: QuicPacketSpace, stream: QuicStream
     ) -> None:
         """Instead of aioquic's, which doubles the limit whether or not anybody reads."""
+        limit = stream.max_stream_data_local
+        if limit == stream.max_stream_data_local_sent and (
+            not limit or limit - stream.receiver.starting_offset() > STREAM_WINDOW // 2
+        ):
+            return  # most streams of most packets
         credit = self._credit_due(stream)
         if credit is not None:
             stream.max_stream_data_local = credit
