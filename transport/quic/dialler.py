@@ -64,8 +64,7 @@ class Dialler:
         old = self._sockets[-2]
         self._loop.call_later(LINGER, self._forget, old)
         self.moves += 1
-        peer.quic.change_connection_id()
-        peer.quic.probe(clock())
+        peer.quic.announce_move(clock())
         peer.flush()
 
     def send(self, data: bytes, address: Any) -> None:
