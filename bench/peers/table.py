@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bench.peers import tradewind
 from bench.peers.base import Peer, PeerError
+from bench.peers.centrifugo import Centrifugo
 from bench.peers.plain import Plain
 from bench.peers.socketio import SocketIO
 
@@ -22,6 +23,7 @@ PEERS: dict[str, Peer] = {
         Plain("cubic"),
         SocketIO("bbr"),
         SocketIO("cubic"),
+        Centrifugo(),
     )
 }
 
