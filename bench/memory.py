@@ -6,6 +6,7 @@
 A server of its own process carries sessions that said hello and were welcomed, and nothing else
 (no shop, no store): what is measured is the transport. The clients live in this process. PSS is
 read from /proc, in the server after a full collection, when SETTLE seconds brought nothing new.
+`bench.cost` asks the same server.
 
 May import: transport.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
 import gc
 import json
 import os
@@ -37,7 +39,8 @@ from transport.driver import Driver
 from transport.serve import ServeConfig, serving
 from transport.session import Session, TransportKind
 from transport.tls import Certificates
-from transport.wire.frames import Hello, Welcome
+from transport.wire.frames import Accepted, Frame, Hello, Welcome
+from transport.wire.frames import Send as SendFrame
 
 AT_ONCE = 20
 """Sessions that are being opened at a time."""
@@ -46,6 +49,8 @@ WARM_UP = 50
 SETTLE = 3.0
 """Seconds without traffic before a reading."""
 HEARTBEAT_MS = 120_000
+COMMIT = 0.003
+"""Seconds after which the server accepts a message: what a store would take."""
 
 
 class Reading(Struct, frozen=True):
@@ -58,8 +63,14 @@ class Reading(Struct, frozen=True):
 async def _welcome(session: Session) -> None:
     await session.receive()
     session.send(Welcome(1, session.info.id, "v:0", int(time.time() * 1000), HEARTBEAT_MS))
+    loop = asyncio.get_running_loop()
     while True:
-        await session.receive()
+        loop.call_later(COMMIT, functools.partial(_accept, session, await session.receive()))
+
+
+def _accept(session: Session, frame: Frame) -> None:
+    if isinstance(frame, SendFrame) and not session.closed:
+        session.send(Accepted(frame.client_id, frame.conversation, 1, 1, 1))
 
 
 async def _app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,7 +89,8 @@ async def _serve(folder: Path) -> None:
         print(json.dumps({"port": listening.port}), flush=True)
         while await stdin.readline():
             gc.collect()
-            print(json.dumps(_own_memory()), flush=True)
+            own = {"cpu": time.process_time(), **_own_memory(), **listening.stats()}
+            print(json.dumps(own), flush=True)
 
 
 def _own_memory() -> dict[str, int]:
@@ -87,7 +99,7 @@ def _own_memory() -> dict[str, int]:
     return {"rss": kib["Rss"] * 1024, "pss": kib["Pss"] * 1024}
 
 
-class _Server:
+class Server:
     """The other process."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -98,15 +110,20 @@ class _Server:
         answer: dict[str, Any] = json.loads(await self._process.stdout.readline())
         return answer
 
-    async def reading(self) -> Reading:
+    async def ask(self) -> dict[str, Any]:
+        """Its memory in bytes, its CPU time in seconds, and what its listeners counted."""
         assert self._process.stdin is not None
-        await asyncio.sleep(SETTLE)
         self._process.stdin.write(b"\n")
-        return Reading(**await self.line())
+        return await self.line()
+
+    async def reading(self) -> Reading:
+        await asyncio.sleep(SETTLE)
+        own = await self.ask()
+        return Reading(own["rss"], own["pss"])
 
 
 @contextlib.asynccontextmanager
-async def _server(folder: str) -> AsyncIterator[_Server]:
+async def server(folder: str) -> AsyncIterator[Server]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -118,7 +135,7 @@ async def _server(folder: str) -> AsyncIterator[_Server]:
         env={**os.environ, "PYTHONHASHSEED": "0"},
     )
     try:
-        yield _Server(process)
+        yield Server(process)
     finally:
         if process.returncode is None:
             process.terminate()
@@ -126,7 +143,7 @@ async def _server(folder: str) -> AsyncIterator[_Server]:
 
 
 @contextlib.asynccontextmanager
-async def _sessions(kind: TransportKind, port: int, count: int) -> AsyncIterator[None]:
+async def sessions(kind: TransportKind, port: int, count: int) -> AsyncIterator[list[Driver]]:
     """`count` welcomed sessions, until the block is left."""
     gate = asyncio.Semaphore(AT_ONCE)
     trust = Trust(insecure=True)
@@ -141,7 +158,7 @@ async def _sessions(kind: TransportKind, port: int, count: int) -> AsyncIterator
 
     opened = await asyncio.gather(*(one() for _ in range(count)))
     try:
-        yield
+        yield [session for session, _ in opened]
     finally:
         for session, running in opened:
             session.close(1000)
@@ -151,14 +168,14 @@ async def _sessions(kind: TransportKind, port: int, count: int) -> AsyncIterator
 async def measure(kind: TransportKind, count: int) -> dict[str, Any]:
     """Readings before, with `count` sessions, and after; and bytes for each."""
     with tempfile.TemporaryDirectory() as folder:
-        async with _server(folder) as server:
-            port = (await server.line())["port"]
-            async with _sessions(kind, port, WARM_UP):
+        async with server(folder) as other:
+            port = (await other.line())["port"]
+            async with sessions(kind, port, WARM_UP):
                 pass
-            before = await server.reading()
-            async with _sessions(kind, port, count):
-                during = await server.reading()
-            after = await server.reading()
+            before = await other.reading()
+            async with sessions(kind, port, count):
+                during = await other.reading()
+            after = await other.reading()
     return {
         "transport": str(kind),
         "sessions": count,
