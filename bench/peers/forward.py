@@ -50,6 +50,8 @@ async def forward(server: socket.socket, host: str, port: int) -> None:
 def main() -> None:
     """The command line."""
     server = socket.create_server(("", int(sys.argv[1])))
+    # asyncio does it only for sockets it made itself; those accepted inherit it.
+    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     enter_namespace(os.open(sys.argv[2], os.O_RDONLY))
     asyncio.run(forward(server, sys.argv[3], int(sys.argv[4])))
 
