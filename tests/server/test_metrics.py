@@ -2,6 +2,7 @@ import asyncio
 from typing import Any
 
 from transport.errors import CloseCode
+from transport.quic.insight import Histogram
 from transport.uuid7 import uuid7
 from transport.wire.lane import Counters
 
@@ -52,3 +53,13 @@ async def test_who_is_turned_away_is_counted_by_code(site: Any) -> None:
     assert await (await site.greet("rubbish")).closed() == CloseCode.UNAUTHENTICATED
     await asyncio.sleep(0.05)
     assert value(site, 'tradewind_sessions_closed_total{code="UNAUTHENTICATED"}') == 1
+
+
+async def test_what_quic_connections_were_like_is_shown(site: Any) -> None:
+    handshakes = Histogram((0.1, 0.5))
+    for seconds in (0.05, 0.3, 9.0):
+        handshakes.observe(seconds)
+    site.parts.metrics.watch(histograms=lambda: {"handshake_seconds": handshakes})
+    for bound, count in (("0.1", 1), ("0.5", 2), ("+Inf", 3)):
+        assert value(site, f'tradewind_quic_handshake_seconds_bucket{{le="{bound}"}}') == count
+    assert value(site, "tradewind_quic_handshake_seconds_sum") == 9.35

@@ -339,6 +339,7 @@ class Connection(QuicConnection):
         self._datagrams_pending = _Few()  # type: ignore[assignment]
         self._held: dict[int, int] = {}
         self.datagrams_dropped = 0
+        self.stalls = 0
 
     @property
     def started(self) -> bool:
@@ -364,11 +365,11 @@ class Connection(QuicConnection):
         return self._close_event is not None and self._close_event.frame_type is None
 
     def vitals(self) -> Vitals:
-        """Round trip, packets sent and declared lost, datagrams we gave up."""
+        """Round trip, packets sent and declared lost, datagrams we gave up, waits of writers."""
         control = self._loss._cc
         assert isinstance(control, congestion.ThinCongestionControl)
         rtt = self._loss._rtt_smoothed if self._loss._rtt_initialized else None
-        return Vitals(rtt, control.sent, control.lost, self.datagrams_dropped)
+        return Vitals(rtt, control.sent, control.lost, self.datagrams_dropped, self.stalls)
 
     def end_trace(self) -> None:
         """Write no more of this connection's qlog, if there is one."""

@@ -140,6 +140,7 @@ class Http3Server:
     async def drained(self, stream_id: int) -> None:
         """Wait while too much of a stream is unacknowledged. Resets one that stalls too long."""
         if self._must_wait(stream_id, HIGH_WATER):
+            self.quic.stalls += 1
             try:
                 await self.acknowledged(stream_id, HIGH_WATER, WRITE_STALL)
             except TimeoutError:

@@ -30,6 +30,8 @@ class Vitals(Struct, frozen=True):
     sent: int
     lost: int
     datagrams_dropped: int
+    stalls: int = 0
+    """Times a writer waited for acknowledgements or the peer's flow control."""
 
 
 class Vital(Protocol):
@@ -89,6 +91,7 @@ class Insight:
             past.sent + vitals.sent,
             past.lost + vitals.lost,
             past.datagrams_dropped + vitals.datagrams_dropped,
+            past.stalls + vitals.stalls,
         )
 
     def sample(self, living: Iterable[Vital], count: int) -> None:
@@ -104,6 +107,7 @@ class Insight:
             "quic_ended_packets_sent": self._ended.sent,
             "quic_ended_packets_lost": self._ended.lost,
             "quic_ended_datagrams_dropped": self._ended.datagrams_dropped,
+            "quic_ended_stalls": self._ended.stalls,
         }
 
     def _look_at(self, vitals: Vitals) -> None:

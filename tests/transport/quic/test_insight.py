@@ -44,12 +44,13 @@ def test_a_share_of_few_packets_is_not_counted() -> None:
     insight = Insight()
     insight.ended(Living(Vitals(None, 5, 1, 0)))
     assert insight.histograms["loss_share"].buckets()[-1] == ("+Inf", 0.0)
-    insight.ended(Living(Vitals(0.2, 100, 3, 2)))
+    insight.ended(Living(Vitals(0.2, 100, 3, 2, 4)))
     assert insight.histograms["loss_share"].buckets()[-1] == ("+Inf", 1.0)
     assert insight.counters() == {
         "quic_ended_packets_sent": 105,
         "quic_ended_packets_lost": 4,
         "quic_ended_datagrams_dropped": 2,
+        "quic_ended_stalls": 4,
     }
 
 
