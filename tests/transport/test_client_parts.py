@@ -200,15 +200,54 @@ class TestOutbox:
             waits.append(self.refuse(outbox, 1, 1000))
             assert outbox.due() == []
             assert self.refuse(outbox, 1, 1000) is None
-            assert outbox.wake(UUID(int=1)) is not None
+            assert [frame.client_id.int for frame in outbox.wake(UUID(int=1))] == [1]
         assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
+
+    def ids(self, frames: list[Send]) -> list[int]:
+        return [frame.client_id.int for frame in frames]
+
+    async def test_what_was_refused_goes_again_in_order_whichever_rest_ends_first(self) -> None:
+        outbox = Outbox(max)
+        for number in (1, 2, 3):
+            self.put(outbox, number)
+            self.refuse(outbox, number, 1000)
+        assert outbox.wake(UUID(int=3)) == []
+        assert self.ids(outbox.wake(UUID(int=1))) == [1, 2, 3]
+        assert outbox.wake(UUID(int=2)) == []
+
+    async def test_one_whose_rest_ended_early_goes_with_the_one_before_it(self) -> None:
+        outbox = Outbox(max)
+        for number in (1, 2):
+            self.put(outbox, number)
+            self.refuse(outbox, number, 1000)
+        assert outbox.wake(UUID(int=2)) == []
+        assert outbox.wake(UUID(int=2)) == []  # A second timer of it, from an earlier refusal.
+        assert self.ids(outbox.wake(UUID(int=1))) == [1, 2]
+
+    async def test_what_is_on_its_way_is_not_sent_beside_what_rested(self) -> None:
+        outbox = Outbox(max)
+        self.put(outbox, 1)
+        self.refuse(outbox, 1, 1000)
+        self.put(outbox, 2)
+        assert self.ids(outbox.wake(UUID(int=1))) == [1]
+
+    async def test_a_new_session_is_sent_nothing_ahead_of_what_rests(self) -> None:
+        outbox = Outbox(max)
+        self.put(outbox, 1)
+        self.refuse(outbox, 1, 1000)
+        self.put(outbox, 2)
+        elsewhere = Send(UUID(int=9), UUID(int=77), "message")
+        outbox.put(elsewhere, asyncio.get_running_loop().create_future())
+        assert outbox.due() == [elsewhere]
+        outbox.accepted(Accepted(UUID(int=1), ID, 1, 1, 0))
+        assert self.ids(outbox.wake(UUID(int=1))) == [2]
 
     async def test_final_refusal(self) -> None:
         outbox = Outbox(max)
         answer = self.put(outbox, 1)
         assert self.refuse(outbox, 1, None) is None
         assert isinstance(answer.exception(), Refusal)
-        assert outbox.wake(UUID(int=1)) is None
+        assert outbox.wake(UUID(int=1)) == []
 
     async def test_full(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(outbox_module, "MAX_OUTBOX", 2)

@@ -363,7 +363,7 @@ class Client:
 
     async def _try_again(self, client_id: UUID, wait: float) -> None:
         await asyncio.sleep(wait)
-        if (frame := self._outbox.wake(client_id)) is not None:
+        for frame in self._outbox.wake(client_id):
             self._push(frame)
 
     def _chore(self, work: Coroutine[None, None, None]) -> None:

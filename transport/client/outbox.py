@@ -1,7 +1,8 @@
 """What a client has sent and not had answered, so that it can be sent again. Sans-IO.
 
 What holds always: a message leaves the outbox only by `accepted`, by a final `refused`, or when the
-client stops; the order of what is left is the order in which it was put in.
+client stops; the order of what is left is the order in which it was put in; behind a message that
+rests nothing of its conversation goes, and when its rest is over they all go again, in order.
 Bound: MAX_OUTBOX messages; over it `put` raises OutboxFull.
 May import: client errors, wire.
 """
@@ -23,14 +24,12 @@ LONGEST_RETRY = 30.0
 class Item:
     """One message, the answer to come, and how often the server put it off."""
 
-    __slots__ = ("answer", "frame", "refusals", "resting")
+    __slots__ = ("answer", "frame", "refusals")
 
     def __init__(self, frame: Send, answer: asyncio.Future[Accepted]) -> None:
         self.frame = frame
         self.answer = answer
         self.refusals = 0
-        self.resting = False
-        """Whether it waits for its `retry_after` to pass."""
 
 
 class Outbox:
@@ -38,6 +37,10 @@ class Outbox:
 
     def __init__(self, jitter: Callable[[float, float], float]) -> None:
         self._items: dict[UUID, Item] = {}
+        self._resting: dict[UUID, UUID] = {}
+        """Those that wait for their `retry_after` to pass, and their conversations."""
+        self._held: set[UUID] = set()
+        """Those that wait for one that rests."""
         self._jitter = jitter
 
     def __len__(self) -> int:
@@ -53,36 +56,60 @@ class Outbox:
         return answer
 
     def due(self) -> list[Send]:
-        """What a new session must be sent, in order."""
-        return [item.frame for item in self._items.values() if not item.resting]
+        """What a new session must be sent, in order; the rest follows when its time has come."""
+        resting = set(self._resting.values())
+        due = []
+        for client_id, item in self._items.items():
+            if item.frame.conversation in resting:
+                self._held.add(client_id)
+            else:
+                due.append(item.frame)
+        return due
 
-    def wake(self, client_id: UUID) -> Send | None:
-        """The rest of a message is over: the frame to send again, if it is still unanswered."""
-        if (item := self._items.get(client_id)) is None:
-            return None
-        item.resting = False
-        return item.frame
+    def wake(self, client_id: UUID) -> list[Send]:
+        """The rest of a message is over: what to send again, in order. Nothing, when it went with
+        an earlier one, or has to wait for one."""
+        conversation = self._resting.pop(client_id, None)
+        if conversation is None:
+            return []
+        self._held.add(client_id)
+        mates = [i.frame for i in self._items.values() if i.frame.conversation == conversation]
+        for frame in mates:
+            if frame.client_id == client_id:
+                break
+            if frame.client_id in self._resting:
+                return []
+        # What is on its way is not sent twice: one answer could be yes and the other no.
+        again = [f for f in mates if f.client_id in self._held or f.client_id in self._resting]
+        self._held.discard(client_id)
+        for frame in again:
+            self._resting.pop(frame.client_id, None)
+            self._held.discard(frame.client_id)
+        return again
 
     def accepted(self, frame: Accepted) -> None:
         """The server has it."""
+        self._held.discard(frame.client_id)
         if (item := self._items.pop(frame.client_id, None)) is not None and not item.answer.done():
             item.answer.set_result(frame)
 
     def refused(self, frame: Refused) -> float | None:
         """The server has not: seconds to wait before trying again, None when that is useless."""
         assert frame.client_id is not None
-        if (item := self._items.get(frame.client_id)) is None or item.resting:
+        item = self._items.get(frame.client_id)
+        if item is None or frame.client_id in self._resting:
             return None
         if frame.retry_after is None:
             self.fail(frame.client_id, Refusal(frame.code, frame.message, None))
             return None
         wait = min(LONGEST_RETRY, frame.retry_after / 1000 * 2**item.refusals)
         item.refusals += 1
-        item.resting = True
+        self._resting[frame.client_id] = item.frame.conversation
         return self._jitter(wait, wait * 1.25)
 
     def fail(self, client_id: UUID, error: Exception) -> None:
         """Take one out: it will never be accepted."""
+        self._held.discard(client_id)
         if (item := self._items.pop(client_id, None)) is not None and not item.answer.done():
             item.answer.set_exception(error)
 

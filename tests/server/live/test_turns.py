@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 
 from server.domain.refusal import Code, Refusal
-from server.live.turns import MAX_CONVERSATIONS, PATIENCE, Turns
+from server.live.turns import MAX_CONVERSATIONS, MAX_REFUSED, PATIENCE, Turns
 
 A, B = UUID(int=1), UUID(int=2)
-FIRST, SECOND = UUID(int=11), UUID(int=12)
+FIRST, SECOND, THIRD = UUID(int=11), UUID(int=12), UUID(int=13)
 BUSY = Refusal(Code.BUSY, "later")
 
 
@@ -63,3 +63,38 @@ def test_of_several_refused_the_earliest_is_waited_for(turns: Turns) -> None:
     turns.refused(4, A, SECOND, BUSY, 1.0)
     assert turns.check(6, A, FIRST, 2.0) is BUSY
     assert turns.check(7, A, SECOND, 2.0) is None
+
+
+def test_one_refused_while_the_first_waits_for_its_work_is_not_overtaken(turns: Turns) -> None:
+    # The first and the second come again together. The second is over the rate, which is said at
+    # once; the first is in the line for the store and is only looked at after that.
+    turns.refused(6, A, SECOND, BUSY, 0.0)
+    turns.refused(8, A, SECOND, BUSY, 1.0)
+    assert turns.check(7, A, FIRST, 1.0) is None
+    assert turns.check(9, A, THIRD, 1.0) is BUSY
+    assert turns.check(10, A, SECOND, 2.0) is None
+
+
+def test_what_is_refused_again_has_its_old_place(turns: Turns) -> None:
+    turns.refused(6, A, SECOND, BUSY, 0.0)
+    assert turns.check(7, A, FIRST, 1.0) is None
+    turns.refused(7, A, FIRST, BUSY, 1.0)
+    assert turns.check(8, A, SECOND, 2.0) is BUSY
+    assert turns.check(9, A, FIRST, 3.0) is None
+    assert turns.check(10, A, SECOND, 3.0) is None
+
+
+def test_what_is_refused_for_good_at_last_holds_nobody_up(turns: Turns) -> None:
+    turns.refused(6, A, SECOND, BUSY, 0.0)
+    turns.refused(7, A, FIRST, Refusal(Code.CONFLICT, "used before"), 1.0)
+    assert turns.check(8, A, SECOND, 1.0) is None
+
+
+def test_so_many_refused_are_remembered_and_the_others_wait_with_them(turns: Turns) -> None:
+    for number in range(2 * MAX_REFUSED):
+        turns.refused(6 + number, A, UUID(int=100 + number), BUSY, 0.0)
+    assert turns.check(999, A, UUID(int=999), 1.0) is BUSY
+    assert turns.check(1000, A, FIRST, 1.0) is None
+    for number in range(MAX_REFUSED - 1):
+        assert turns.check(1001 + number, A, UUID(int=100 + number), 1.0) is None
+    assert turns.check(2000, A, UUID(int=999), 1.0) is None
