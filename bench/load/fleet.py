@@ -20,7 +20,7 @@ from typing import TypeVar
 import msgspec
 
 from bench.load import meter
-from bench.load.house import House
+from bench.load.house import House, mortal
 from bench.load.ledger import Verdict
 from bench.load.orders import (
     Answer,
@@ -118,9 +118,7 @@ async def fleet(server: House, processes: int = 1) -> AsyncIterator[Fleet]:
     try:
         for number in range(processes):
             process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "bench.load.generator",
+                *mortal(None, sys.executable, "-m", "bench.load.generator"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 limit=MAX_LINE,

@@ -79,15 +79,27 @@ class House(Struct, frozen=True):
     async def visitors(self, count: int) -> list[str]:
         """Tokens of so many new visitors, once the server is ready."""
         command = [sys.executable, "-m", "bench.load.people", str(self.http_port), str(count)]
-        if self.place is not None:
-            command = self.place.command(*command)
-        asking = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-        tokens, _ = await asking.communicate()
+        asking = await asyncio.create_subprocess_exec(
+            *mortal(self.place, *command), stdout=asyncio.subprocess.PIPE
+        )
+        try:
+            tokens, _ = await asking.communicate()
+        finally:
+            if asking.returncode is None:
+                asking.kill()
+                await asking.wait()
         return tokens.decode().split()
 
     def log(self) -> str:
         """The last of what it wrote."""
         return (self.folder / "log").read_text(errors="replace")[-2_000:]
+
+
+def mortal(place: Place | None, *command: str) -> list[str]:
+    """The command line of a process that dies with this one, however this one ends."""
+    if place is not None:
+        return place.command(*command)
+    return ["setpriv", "--pdeathsig", "KILL", "--", *command]
 
 
 @asynccontextmanager
@@ -116,7 +128,7 @@ async def _start(
         command += ["--workers", str(workers)]
     with (folder / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *(command if place is None else place.command(*command)),
+            *mortal(place, *command),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -182,7 +182,7 @@ class Session:
         due = [client_id for when, client_id in self._wakes if when <= now]
         self._wakes = [wake for wake in self._wakes if wake[0] > now]
         for client_id in due:
-            if self._outbox is not None and (frame := self._outbox.wake(client_id)) is not None:
+            for frame in self._outbox.wake(client_id) if self._outbox is not None else ():
                 self._push(frame)
         self._flush()
 

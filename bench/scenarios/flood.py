@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from bench import report
 from bench.load.fleet import Fleet, fleet
-from bench.load.house import House, house
+from bench.load.house import House, house, mortal
 from bench.load.orders import Chatted
 from bench.load.watch import Watch, cdf, ms, quantile, watching
 from bench.options import BenchError, HtmlFile, JsonFile, command_line, faults
@@ -112,7 +112,8 @@ async def _flooding(plan: Flood, server: House) -> AsyncIterator[asyncio.subproc
     long = plan.seconds * 1.5 + 2 * LEAD
     numbers = map(str, (server.port, plan.per_second, long))
     flooder = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.load.flood", *numbers, stdout=asyncio.subprocess.PIPE
+        *mortal(None, sys.executable, "-m", "bench.load.flood", *numbers),
+        stdout=asyncio.subprocess.PIPE,
     )
     try:
         assert flooder.stdout is not None
