@@ -185,7 +185,8 @@ async def test_a_server_that_has_forgotten_all_tickets(
 async def test_an_early_session_that_nobody_answers_loses_the_race(
     stack: Stack, chat: Chat
 ) -> None:
-    """UDP is blocked since the last time: the message goes by TCP, after the head start."""
+    """The way of last time leads nowhere now: after the head start the others are tried, and what
+    was said early is said there."""
     tickets = TicketCache()
     await meet(stack, stack.port, tickets)
     remembered = tickets.take("127.0.0.1", stack.port)
@@ -202,7 +203,30 @@ async def test_an_early_session_that_nobody_answers_loses_the_race(
             tickets=tickets,
         )
         conversation = uuid4()
-        async with Client(way, good) as client, asyncio.timeout(PATIENCE):
+        connections: list[Connected] = []
+        client = Client(way, good, on_connected=connections.append)
+        async with client, asyncio.timeout(PATIENCE):
             assert (await client.send(conversation, "message", {"text": "hello"})).seq == 1
-            assert client.transport is TransportKind.WEBSOCKET_H1
+            await until(lambda: len(connections) == 1)
+    assert not connections[0].early
     assert len(chat.logs[conversation]) == 1
+
+
+async def test_http3_has_no_early_data(
+    stack: Stack, chat: Chat, given: MemoryTickets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A CONNECT must not be replayed: h3 gives no tickets, and takes none of the other protocol."""
+    tickets = TicketCache()
+    await meet(stack, stack.port, tickets)
+    remembered = tickets.take("127.0.0.1", stack.port)
+    assert remembered is not None
+    known = len(given)
+    monkeypatch.setattr("transport.quic.native_dial.NATIVE_ALPN", "h3")
+    client = native(stack, remembered)
+    assert client.early
+    client.send_stream(b"\x01\x00")  # an empty HEADERS frame
+    assert await client.established(5.0) is False
+    await asyncio.sleep(0.1)
+    assert len(given) == known
+    client.leave()
+    await asyncio.sleep(0.01)
