@@ -2,7 +2,8 @@
 
 One file a connection, `<connection id>.sqlog` (JSON text sequences of qlog 0.3), written as it
 happens, so that a trace of a connection that hangs, or of a process that died, is there as well.
-It holds frame types, sizes, losses and round trips, and no content of messages.
+It holds frame types, sizes, losses and round trips, but no content, no header fields (they carry
+tokens) and nothing by which a connection could be reset (SECRET).
 
 What holds always: a share of the connections is traced, and all of one address; a file has at most
 MAX_BYTES bytes, then it ends with an event that says so; of more than MAX_FILES files the oldest
@@ -28,6 +29,8 @@ MAX_BYTES = 8_388_608
 MAX_FILES = 256
 """Traces in the folder. Over it the oldest are deleted."""
 SUFFIX = ".sqlog"
+SECRET = frozenset({"headers", "reset_token", "stateless_reset_token", "token"})
+"""Fields of aioquic's records that are left out, however deep they stand."""
 
 log = structlog.get_logger("tradewind.qlog")
 
@@ -101,7 +104,8 @@ class Trace(QuicLoggerTrace):
         """Write what aioquic says, while there is room."""
         if self._file is None:
             return
-        self._write({"time": time.time() * 1000, "name": f"{category}:{event}", "data": data})
+        name = f"{category}:{event}"
+        self._write({"time": time.time() * 1000, "name": name, "data": _without_secrets(data)})
         if self._left <= 0:
             self._write({"time": time.time() * 1000, "name": "tradewind:truncated", "data": {}})
             self.close()
@@ -125,3 +129,11 @@ class Trace(QuicLoggerTrace):
         except OSError as error:
             log.warning("qlog.not_written", reason=str(error))
             self.close()
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_secrets(v) for k, v in value.items() if k not in SECRET}
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    return value

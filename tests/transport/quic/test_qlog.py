@@ -25,7 +25,8 @@ def traces(folder: Path) -> list[Path]:
 async def talk(folder: Path, log: Qlog) -> None:
     async with served(echo, folder, qlog=log) as listening:
         async with connected(listening) as client:
-            assert (await client.request("GET", "/")).status == 200
+            authorization = [(b"authorization", b"Bearer geheim")]
+            assert (await client.request("GET", "/", authorization)).status == 200
         await until(lambda: not listening.stats()["quic_connections"])
 
 
@@ -36,6 +37,9 @@ async def test_a_traced_connection_tells_what_happened_and_no_content(tmp_path: 
     head, *events = records(path)
     assert head["qlog_format"] == "JSON-SEQ"
     assert head["trace"]["common_fields"]["ODCID"] == path.stem
+    text = path.read_text()
+    assert "geheim" not in text
+    assert "reset_token" not in text
     names = {event["name"] for event in events}
     assert {"transport:packet_sent", "transport:packet_received"} <= names
 
