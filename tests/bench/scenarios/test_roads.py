@@ -1,0 +1,67 @@
+"""The scenarios over an emulated network, at a tiny size, from end to end."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from bench.load.walk import Arrival, Listened, Spoken
+from bench.network import Shape
+from bench.profiles import Profile
+from bench.scenarios import connect, roam
+
+SHORT = Shape(delay=0.02)
+PATH = Profile(name="short", about="40 ms RTT", basis="A test.", up=SHORT, down=SHORT)
+
+
+async def test_connect_times_a_way_in_round_trips(linux_root: None) -> None:
+    ways = tuple(way for way in connect.WAYS if way.name.startswith(("0-RTT", "UDP blocked")))
+    result = await connect.measure(PATH, tries=2, seed=1, ways=ways)
+    early, blocked = result.tables[0].rows
+    assert (early[1], early[6], early[7]) == (2, "2 of 2", "quic")
+    assert (blocked[1], blocked[6], blocked[7]) == (2, "0 of 2", "websocket-h1")
+    assert float(str(early[3])) >= 1.0, "nothing is faster than light"
+    assert float(str(blocked[2])) >= 300, "the head start comes first"
+
+
+async def test_roam_loses_nothing_when_a_nat_forgets(linux_root: None) -> None:
+    walk = roam.Walk(path=PATH, seed=1, events=("rebind",), workers=(1,), before=0.5, after=1.5)
+    result = await roam.measure(walk)
+    [row] = result.tables[0].rows
+    assert row[0] == "NAT forgets"
+    assert int(str(row[2])) > 20, "there was something to lose"
+    assert row[3:6] == (0, 0, 0)
+    assert result.summary.startswith("nothing")
+
+
+CHAT, FIRST, SECOND = UUID(int=1), UUID(int=2), UUID(int=3)
+
+
+def told(arrivals: list[Arrival]) -> roam.Told:
+    return roam.Told(
+        event="rebind",
+        workers=1,
+        at=0,
+        dark=0.0,
+        spoken=[Spoken(CHAT, FIRST, 0), Spoken(CHAT, SECOND, 0)],
+        listened=Listened(arrivals, []),
+    )
+
+
+@pytest.mark.parametrize(
+    ("order", "breaches"),
+    [([1, 2], 0), ([1], 1), ([2, 1], 1), ([1, 2, 2], 1), ([], 2)],
+)
+def test_what_a_listener_missed_is_seen(order: list[int], breaches: int) -> None:
+    ids = {1: FIRST, 2: SECOND}
+    arrivals = [Arrival(CHAT, ids[seq], seq, 0) for seq in order]
+    assert told(arrivals).verdict.breaches == breaches
+
+
+def test_silence_is_the_longest_that_ends_after_the_event() -> None:
+    at = [0, 5, 6, 9, 10]
+    arrivals = [Arrival(CHAT, FIRST, seq, t * 10**9) for seq, t in enumerate(at)]
+    assert roam.silence(arrivals, 0) == 5
+    assert roam.silence(arrivals, 6 * 10**9) == 3
+    assert roam.silence([], 0) == 0
