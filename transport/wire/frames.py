@@ -245,6 +245,11 @@ TRAITS: dict[type[Struct], Traits] = {
 
 
 def flow_of(frame: Frame) -> bytes | None:
-    """The flow whose order `frame` keeps: its conversation, or None when it stands alone."""
+    """The flow whose order `frame` keeps: its conversation, or None when it stands alone.
+
+    Marks stand alone: they go by the stream only, and a message must not wait for a lost mark.
+    """
+    if isinstance(frame, Received | Read):
+        return None
     conversation: UUID | None = getattr(frame, "conversation", None)
     return None if conversation is None else conversation.bytes

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from transport.errors import LocalProtocolError, SessionClosed
 from transport.wire import codec
-from transport.wire.frames import TRAITS, Close, Hello, Ping, Send, Welcome
+from transport.wire.frames import TRAITS, Close, Hello, Ping, Read, Received, Send, Welcome
 from transport.wire.lane import Via
 from transport.wire.machine import MAX_REASON, MAY_SEND, TRANSITIONS, Machine, Role, State
 
@@ -48,6 +48,22 @@ def test_what_one_side_may_send_the_other_takes() -> None:
     assert [type(frame) for frame in frames] == [Welcome]
     assert (client.state, server.state) == (State.LIVE, State.LIVE)
     assert client.heartbeat == 5.0
+
+
+def test_a_message_does_not_wait_for_a_mark_that_was_lost() -> None:
+    client = Machine(Role.CLIENT, 0, max_datagram=1200)
+    server = Machine(Role.SERVER, 0, max_datagram=1200)
+    client.send(Hello(1, "t"), 0)
+    for now in (0.0, 0.1, 0.2):
+        for packet in client.poll(now):
+            server.receive(packet.via, packet.data, now)
+    client.send(Received(A, 7), 1)
+    client.send(Read(A, 7), 1)
+    assert [packet.via for packet in client.poll(1)] == [Via.STREAM, Via.STREAM]  # Both are lost.
+    client.send(Send(A, A, "message"), 2)
+    [packet] = [packet for packet in client.poll(2) if packet.via is Via.DATAGRAM]
+    [frame] = server.receive(packet.via, packet.data, 2)
+    assert isinstance(frame, Send)
 
 
 def test_a_frame_over_the_limit_is_our_own_mistake_and_the_session_lives() -> None:

@@ -295,5 +295,7 @@ function row(number: number, travel: Travel, fields: readonly Field[]): Row {
 
 /** The flow whose order a frame keeps: its conversation, or null when it stands alone. */
 export function flowOf(frame: Frame): string | null {
+  // Marks go by the stream alone, and a message must not wait for one that was lost.
+  if (frame.type === "received" || frame.type === "read") return null;
   return "conversation" in frame ? frame.conversation : null;
 }
