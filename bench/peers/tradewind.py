@@ -12,6 +12,7 @@ import asyncio
 import json
 import ssl
 import sys
+import time
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +25,7 @@ from argon2 import PasswordHasher
 
 from bench.network import Network
 from bench.peers import process
-from bench.peers.base import PYTHON_WORKER, Line, Side, Site
+from bench.peers.base import PYTHON_WORKER, Line, PeerError, Side, Site
 from storage.base import Agent, Shop
 from storage.open import open_storage
 from transport.client import Client, Entries, Settings, Trust
@@ -33,6 +34,8 @@ from transport.uuid7 import uuid7
 from transport.wire.frames import Accepted
 
 PORT = 8443
+ATTEMPTS = 5
+"""Times that REST is asked for a token: over bursty loss TCP may be too slow for the server."""
 PASSWORD = "a long road to the sea"
 _SERVE = "from server.cli import main; main()"
 
@@ -150,8 +153,14 @@ def _post(site: Site, path: str, body: dict[str, Any]) -> str:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with urllib.request.urlopen(request, timeout=60, context=context) as response:
-        return str(json.load(response)["token"])
+    for attempt in range(ATTEMPTS):
+        try:
+            with urllib.request.urlopen(request, timeout=20, context=context) as response:
+                return str(json.load(response)["token"])
+        except OSError as error:
+            failed = error
+            time.sleep(0.5 * (attempt + 1))
+    raise PeerError(f"no token from {path}: {failed}")
 
 
 def _settled(sent: asyncio.Future[Accepted]) -> None:
