@@ -56,6 +56,21 @@ async def test_on_a_phone_the_chat_fills_the_screen_and_sends_by_button(
     assert not wide
 
 
+async def test_the_demo_shop_fits_a_phone_whatever_its_fonts(
+    browser: Browser, server: ServerProcess
+) -> None:
+    page = await (await browser.new_context(**PHONE)).new_page()
+    await page.goto(server.page)
+    await page.evaluate(
+        """() => {
+          const wide = new CSSStyleSheet();
+          wide.replaceSync("* { font-family: monospace !important; letter-spacing: 1px }");
+          document.adoptedStyleSheets.push(wide);
+        }"""
+    )
+    assert await page.evaluate("document.documentElement.scrollWidth") == 390
+
+
 async def test_the_widget_speaks_the_shoppers_language(
     browser: Browser, server: ServerProcess
 ) -> None:
