@@ -1,18 +1,19 @@
 """Congestion control and pacing for thin flows: a chat sends a few small packets and then nothing.
 
-`thin` is NewReno (RFC 9002 section 7) as long as the window is what holds a flow back. What differs
-is what a flow that never fills its window gets to feel:
+`thin` is NewReno (RFC 9002 section 7) as long as the window is what holds a flow back, but:
 
-- its window does not grow, for nothing was learned about the path (section 7.8), so that hours of
-  chatting do not add up to the right to send a megabyte at once;
-- its window does not fall under FLOOR packets, neither after a loss nor after persistent congestion
-  (section 7.6.2 would leave two): three packets lost in a tunnel say nothing about a queue, and a
-  connection opened anew in their place could send as much at once anyway;
+- a window that is not filled does not grow, for nothing was learned about the path (section 7.8),
+  so that hours of chatting do not add up to the right to send a megabyte at once;
+- no window falls under FLOOR packets, neither after a loss nor after persistent congestion (section
+  7.6.2 would leave two): a few packets lost in a tunnel say nothing about a queue, and a connection
+  opened anew could send as much at once anyway. Nor where the window was filled: a dozen small
+  copies in a round fill half of it, and with two packets they would queue for seconds behind a
+  burst of loss (docs/performance.md). What copies may cost is bounded by the lane's byte budget;
 - pacing lets FLOOR packets go at a time (section 7.7 allows the initial window). aioquic's two
   and a half make the third small packet wait a tenth of a round trip.
 
-What holds always: a flow whose window was filled within the last two rounds halves it on a loss,
-down to two packets, like everybody else's. Time is an argument.
+What holds always: a window above FLOOR packets is halved by a loss, once a round trip, like
+everybody else's. Time is an argument.
 May import: nothing of Tradewind.
 """
 
@@ -22,7 +23,6 @@ from collections.abc import Iterable
 
 from aioquic.quic.congestion.base import (
     K_INITIAL_WINDOW,
-    K_MINIMUM_WINDOW,
     QuicCongestionControl,
     QuicRttMonitor,
     register_congestion_control,
@@ -32,7 +32,7 @@ from aioquic.quic.recovery import K_MICRO_SECOND, K_SECOND, QuicPacketPacer
 
 ALGORITHM = "thin"
 FLOOR = K_INITIAL_WINDOW
-"""Packets that a flow may have in flight whatever it lost, while it does not fill its window."""
+"""Packets that a flow may have in flight whatever it lost."""
 MAX_BURST = 16
 """Packets that a flow with a large window may send without a pause."""
 
@@ -106,9 +106,8 @@ class ThinCongestionControl(QuicCongestionControl):
             self.ssthresh = self.congestion_window
 
     def _shrink_to(self, window: int) -> None:
-        packets = K_MINIMUM_WINDOW if self.fills_window else FLOOR
         # Not more than it was: a loss gives nobody a larger window.
-        self.congestion_window = min(self.congestion_window, max(window, packets * self._packet))
+        self.congestion_window = min(self.congestion_window, max(window, FLOOR * self._packet))
 
     def _next_round(self, now: float, sent_at: float) -> None:
         """A packet of this round was acknowledged: the next one begins."""

@@ -81,19 +81,19 @@ def test_bulk_halves_on_a_loss_and_then_adds_a_packet_a_round() -> None:
     assert halved + 4 * PACKET <= flow.control.congestion_window <= halved + 6 * PACKET
 
 
-def test_bulk_falls_to_two_packets_on_persistent_congestion() -> None:
+def test_bulk_falls_to_the_floor_on_persistent_congestion() -> None:
     flow = Flow()
     flow.fill()
     flow.fill()
     flow.control.on_persistent_congestion()
-    assert flow.control.congestion_window == 2 * PACKET
+    assert flow.control.congestion_window == FLOOR * PACKET
 
 
-def test_bulk_that_loses_again_and_again_goes_down_to_two_packets() -> None:
+def test_bulk_that_loses_again_and_again_goes_down_to_the_floor() -> None:
     flow = Flow()
     for _ in range(10):
         flow.round(max(1, flow.control.congestion_window // PACKET), lost=1)
-    assert flow.control.congestion_window == 2 * PACKET
+    assert flow.control.congestion_window == FLOOR * PACKET
 
 
 def test_a_thin_flow_keeps_its_initial_window_whatever_it_loses() -> None:
