@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 import msgspec
+import structlog
 import uvloop
 
 from bench.peers.base import Line, Plan, Reading, key, key_of, text
@@ -124,6 +125,8 @@ async def _wait_for(words: asyncio.StreamReader, word: str) -> None:
 
 
 def main() -> None:
+    # What goes to stdout is read as words: logs must not.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     plan = msgspec.json.decode(Path(sys.argv[-1]).read_bytes(), type=Plan)
     uvloop.run(_Worker(plan).run())
 
