@@ -148,12 +148,24 @@ INVALID = {
     "text that is not UTF-8": b"\x93\x00\x01\xa2\xff\xfe",
 }
 
+FIRST = (0, 5, 10, 15, 23, 33, 46, 63, 83)
+"""When the copies of a frame go out, in ms, before any report; the second is the stream's."""
+
+
+def copies(start: int = 0, times: tuple[int, ...] = FIRST) -> list[dict[str, Any]]:
+    """Polls at just the times at which copies are due."""
+    return [
+        step
+        for at in times
+        for step in ({"timer": start + at if at else 0}, {"at": start + at, "poll": ...})
+    ]
+
+
 LIVE: list[dict[str, Any]] = [
-    {"at": 0, "send": hello()}, {"at": 0, "poll": ...},
-    {"at": 15, "poll": ...}, {"at": 30, "poll": ...},
-    {"at": 40, "receive": ["stream", [welcome()]]},
+    {"at": 0, "send": hello()}, *copies(),
+    {"at": 90, "receive": ["stream", [welcome()]]},
 ]  # fmt: skip
-"""The steps that make a client live, its two datagrams and its record sent."""
+"""The steps that make a client live, its eight datagrams and its record sent."""
 
 SCRIPTS: list[dict[str, Any]] = [
     {
@@ -275,20 +287,17 @@ SCRIPTS: list[dict[str, Any]] = [
         ],
     },
     {
-        "name": "lane: before any report datagram, stream, datagram",
+        "name": "lane: before any report nine copies, close at first, the second on the stream",
         "role": "client", "max_datagram": 1169,
         "steps": [
             {"at": 0, "send": hello()},
-            {"timer": 0},
-            {"at": 0, "poll": ...}, {"timer": 15},
-            {"at": 14, "poll": ...},
-            {"at": 15, "poll": ...}, {"timer": 30},
-            {"at": 30, "poll": ...}, {"timer": 62500},
-            {"counters": {"frames_sent": 1, "datagrams_sent": 2}},
+            *copies(),
+            {"timer": 62500},
+            {"counters": {"frames_sent": 1, "datagrams_sent": 8, "copies": 9}},
         ],
     },
     {
-        "name": "lane: back points into the flow, or to the barrier",
+        "name": "lane: back points into the flow, or to the first frame",
         "role": "client", "max_datagram": 1169,
         "steps": [
             {"at": 0, "send": hello()},
@@ -296,9 +305,10 @@ SCRIPTS: list[dict[str, Any]] = [
             {"at": 2, "send": send(M2, B)},
             {"at": 3, "send": send(M3, A)},
             {"at": 4, "send": {"type": "call", "id": 1, "method": "inbox", "params": {}}},
-            {"at": 5, "poll": ...}, {"timer": 20},
-            {"at": 25, "poll": ...},
-            {"at": 45, "poll": ...}, {"timer": 62500},
+            {"at": 5, "poll": ...}, {"timer": 10},
+            {"at": 10, "poll": ...}, {"timer": 15},
+            *copies(5, FIRST[2:]),
+            {"timer": 62500},
         ],
     },
     {
@@ -306,10 +316,10 @@ SCRIPTS: list[dict[str, Any]] = [
         "role": "client", "max_datagram": 1169,
         "steps": [
             {"at": 0, "send": hello()},
-            {"at": 500, "poll": ...}, {"timer": 515},
-            {"at": 900, "poll": ...}, {"timer": 915},
+            {"at": 500, "poll": ...}, {"timer": 505},
+            {"at": 900, "poll": ...}, {"timer": 905},
             {"at": 901, "poll": ...},
-            {"at": 999, "poll": ...},
+            {"at": 999, "poll": ...}, {"timer": 1004},
         ],
     },
     {
@@ -319,11 +329,10 @@ SCRIPTS: list[dict[str, Any]] = [
             {"at": 0, "send": hello()},
             {"at": 0, "send": send(M1, text="x" * 100)},
             {"at": 0, "poll": ...},
-            {"at": 15, "poll": ...},
-            {"at": 30, "poll": ...},
-            {"at": 40, "send": send(M2, text="y" * 100)},
+            {"at": 5, "poll": ...},
+            {"at": 6, "send": send(M2, text="y" * 100)},
             {"timer": 0},
-            {"at": 40, "poll": ...},
+            {"at": 6, "poll": ...}, {"timer": 10},
         ],
     },
     {
@@ -332,7 +341,8 @@ SCRIPTS: list[dict[str, Any]] = [
         "steps": [
             {"at": 0, "send": hello()}, {"at": 0, "poll": ...},
             {"at": 1, "send": TYPING}, {"at": 1, "poll": ...},
-            {"at": 16, "poll": ...}, {"at": 31, "poll": ...}, {"at": 60, "poll": ...},
+            *copies(0, FIRST[1:]),
+            {"at": 100, "poll": ...},
         ],
     },
     {
@@ -348,12 +358,10 @@ SCRIPTS: list[dict[str, Any]] = [
         "role": "server", "max_datagram": 1169,
         "steps": [
             {"at": 0, "receive": ["stream", [hello()]]},
-            {"at": 0, "send": welcome()}, {"at": 0, "poll": ...},
-            {"at": 15, "poll": ...}, {"at": 30, "poll": ...},
-            {"at": 40, "send": deliver(1), "hedge": False},
-            {"at": 40, "send": deliver(2, M2)},
-            {"at": 40, "poll": ...},
-            {"at": 55, "poll": ...}, {"at": 70, "poll": ...},
+            {"at": 0, "send": welcome()}, *copies(),
+            {"at": 90, "send": deliver(1), "hedge": False},
+            {"at": 90, "send": deliver(2, M2)},
+            *copies(90),
         ],
     },
     {
@@ -451,8 +459,8 @@ SCRIPTS: list[dict[str, Any]] = [
         "steps": [
             *LIVE,
             {"at": 100, "send": TYPING, "times": 190}, {"at": 100, "poll_count": 190},
-            {"counters": {"datagrams_sent": 192, "copies_sent": 2, "copies": 3}},
-            {"at": 300, "receive": ["datagram", [1, 0, 0, report(191, 0, 0, 1, 1)]]},
+            {"counters": {"datagrams_sent": 198, "copies_sent": 8, "copies": 9}},
+            {"at": 300, "receive": ["datagram", [1, 0, 0, report(197, 0, 0, 1, 1)]]},
             {"counters": {"reports_received": 1, "copies": 1,
                           "copies_useful": 1, "copies_wasted": 1}},
             {"at": 300, "send": send(M1)}, {"timer": 0}, {"at": 300, "poll": ...},
@@ -462,10 +470,10 @@ SCRIPTS: list[dict[str, Any]] = [
             {"at": 303, "send": send(M1, B)}, {"at": 303, "poll": ...},
             {"timer": 318}, {"at": 317, "poll": ...}, {"at": 318, "poll": ...},
             {"timer": 25303},
-            {"counters": {"copies_sent": 3}},
+            {"counters": {"copies_sent": 9}},
             {"at": 600000, "receive": ["stream", [PONG]]},
             {"at": 600000, "send": send(M2, B)}, {"at": 600000, "poll": ...},
-            {"counters": {"copies": 3}},
+            {"counters": {"copies": 9}},
         ],
     },
     {
@@ -475,11 +483,11 @@ SCRIPTS: list[dict[str, Any]] = [
             *LIVE,
             {"at": 100, "send": TYPING, "times": 40}, {"at": 100, "poll_count": 40},
             {"at": 300, "receive": ["datagram", [1, 0, 0, report(40, 6, 2)]]},
-            {"counters": {"copies": 11}},
+            {"counters": {"copies": 12}},
             {"at": 300, "send": send(M1)}, {"at": 300, "poll": ...},
             *(
                 step
-                for at in (305, 310, 315, 320, 326, 335, 346, 359, 374, 389)
+                for at in (305, 310, 315, 320, 325, 331, 338, 347, 359, 373, 389)
                 for step in ({"timer": at}, {"at": at, "poll": ...})
             ),
             {"timer": 25300},
@@ -491,13 +499,13 @@ SCRIPTS: list[dict[str, Any]] = [
         "steps": [
             *LIVE,
             {"at": 100, "send": TYPING, "times": 40}, {"at": 100, "poll_count": 40},
-            {"at": 300, "receive": ["datagram", [1, 0, 0, report(43, 6, 2)]]},
+            {"at": 300, "receive": ["datagram", [1, 0, 0, report(49, 6, 2)]]},
             {"at": 301, "receive": ["datagram", [2, 0, 0, report(40, 41, 2)]]},
             {"at": 302, "receive": ["datagram", [3, 0, 0, report(40, 2, 3)]]},
             {"at": 303, "receive": ["datagram", [5, 0, 0, report(40, 1, 1)]]},
             {"at": 304, "receive": ["datagram", [4, 0, 0, report(30, 9, 1)]]},
             {"at": 305, "receive": ["datagram", [6, 0, 0, report(42, 0, 0)]]},
-            {"counters": {"reports_received": 1, "copies": 3}}, {"closed": None},
+            {"counters": {"reports_received": 1, "copies": 8}}, {"closed": None},
         ],
     },
     {
@@ -506,10 +514,16 @@ SCRIPTS: list[dict[str, Any]] = [
         "steps": [
             *LIVE,
             {"at": 100, "send": send(M1, text="x" * 1000), "times": 40},
-            {"at": 100, "poll_count": 31},
-            {"counters": {"copies_unpaid": 19}},
-            {"at": 115, "poll_count": 40},
-            {"at": 130, "poll_count": 30},
+            # Seven frames have all their copies, the eighth five, the others the stream alone.
+            {"at": 100, "poll_count": 8},
+            {"counters": {"copies_unpaid": 259}},
+            *(
+                {"at": at, "poll_count": count}
+                for at, count in [
+                    (105, 7), (107, 33), (110, 7), (115, 7), (116, 1), (123, 7), (128, 1),
+                    (133, 7), (144, 1), (146, 7), (163, 7), (164, 1), (183, 7),
+                ]
+            ),
             {"timer": 25100},
         ],
     },

@@ -38,9 +38,10 @@ HALF_TIME = 60.0
 PRIOR_SENT = 16.0
 PRIOR_LOST = 0.5
 """Before there is evidence: half of 16 datagrams lost, …"""
-PRIOR_LOSSES = 2.0
-PRIOR_AGAIN = 0.15
-"""… and after two losses, 0.15 times one more."""
+PRIOR_LOSSES = 8.0
+PRIOR_AGAIN = 4.0
+"""… and after eight losses, four times one more: as in bursts of two. A session is short and a
+message cannot be sent again in time, so it starts with the copies that a bad way needs."""
 
 
 class Loss(NamedTuple):

@@ -37,7 +37,7 @@ def test_plans_at_the_corners() -> None:
     assert plan(Loss(0.03, 0.03)).copies == 3
     assert plan(Loss(0.05, 0.6)).copies == 12
     assert plan(Loss(1.0, 1.0)).copies == hedge.MAX_COPIES
-    assert plan(PRIOR).copies == 3, "before any report: two datagrams and the stream"
+    assert plan(PRIOR).copies == 9, "before any report: what bursts of two packets need"
 
 
 def test_the_table() -> None:

@@ -110,9 +110,9 @@ def test_every_frame_comes_exactly_once_and_in_the_order_of_its_flow(
 def test_hedging_hides_most_losses() -> None:
     plan = [(50, b"a", True)] * 200
     _, _, counters = deliver(plan, seed=7, loss=0.1)
-    # Two datagrams, each lost one time in ten: about one frame in a hundred is left to the stream;
-    # more come by the stream first, because it goes second and jitter exceeds the gaps.
-    assert counters.first_by_datagram >= 160
+    # Eight datagrams, each lost one time in ten: more come by the stream first only because it goes
+    # second and jitter exceeds the gaps.
+    assert counters.first_by_datagram >= 130
 
 
 def test_flows_past_the_bound_keep_their_order() -> None:
@@ -182,16 +182,18 @@ def test_a_stalled_stream_copy_and_a_probe_do_not_meet_in_one_poll() -> None:
     for _ in range(200):
         sender.send_ephemeral(b"")
     sender.poll(0.0)
-    sender.send(b"hedged", flow=None, hedge=True)  # Its record is due at 15 ms.
+    sender.send(b"hedged", flow=None, hedge=True)  # Its record is due at 5 ms.
     sender.poll(0.0)
     assert sender.report(200, 0, 0, 0.0)
     for _ in range(hedge.PROBE):  # The last is probed; all of them wait for the record before.
         sender.send(b"probed", flow=None, hedge=True)
     assert sender.poll(0.0) == []
-    first = sender.poll(0.015)
+    first = sender.poll(0.015)  # The probe is due as well.
     assert [via for via, _ in first] == [Via.STREAM] * 5
-    later = [sender.poll(0.015 + n * hedge.GAP) for n in (1, 2)]
-    assert sorted(data[-6:] for poll in later for _, data in poll) == [b"hedged", b"probed"]
+    later = [sender.poll(0.015 + n * hedge.GAP) for n in range(1, 20)]
+    datagrams = [data[-6:] for poll in later for _, data in poll]
+    assert datagrams.count(b"probed") == 1
+    assert datagrams.count(b"hedged") == 7
 
 
 def test_over_the_budget_frames_go_by_the_stream_at_once() -> None:
@@ -203,7 +205,7 @@ def test_over_the_budget_frames_go_by_the_stream_at_once() -> None:
         sender.poll(due)
     sent = counters.copies_sent * 1000
     assert 0.9 * hedge.BUDGET_BURST < sent <= hedge.BUDGET_BURST
-    assert counters.copies_unpaid == 200 - counters.copies_sent
+    assert counters.copies_unpaid == 800 - counters.copies_sent
     sender.send(b"x" * 1000, flow=None, hedge=True)
     assert [via for via, _ in sender.poll(0.1)] == [Via.DATAGRAM]  # It has grown again.
     sender.send(b"x" * 1000, flow=None, hedge=False)

@@ -29,8 +29,8 @@ export const QUICK_HALF_LIFE = 128;
 export const HALF_TIME = 60_000;
 const PRIOR_SENT = 16;
 const PRIOR_LOST = 0.5;
-const PRIOR_LOSSES = 2;
-const PRIOR_AGAIN = 0.15;
+const PRIOR_LOSSES = 8;
+const PRIOR_AGAIN = 4;
 
 /** What a direction does to datagrams. */
 export interface Loss {
