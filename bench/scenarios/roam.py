@@ -210,17 +210,25 @@ def _tell(client: asyncio.subprocess.Process, line: bytes) -> None:
 # What is told of it.
 
 
-def silence(arrivals: Sequence[Arrival], at: int) -> float:
-    """Seconds of the longest silence that ends after `at` (ns)."""
+def silence(arrivals: Sequence[Arrival], at: int, dark: float = 0.0) -> float:
+    """Seconds of the longest silence that ends after `at` (ns), not counting the `dark` seconds
+    from then on, in which nothing could pass."""
+    light = at + round(dark * 1e9)
     times = [arrival.at for arrival in arrivals]
-    return max((b - a for a, b in pairwise(times) if b > at), default=0) / 1e9
+    return (
+        max(
+            (b - a - max(0, min(b, light) - max(a, at)) for a, b in pairwise(times) if b > at),
+            default=0,
+        )
+        / 1e9
+    )
 
 
 def _result(walk: Walk, told: list[Told]) -> Result:
     trip = walk.path.up.delay + walk.path.down.delay
     rows = []
     for one in told:
-        gap = silence(one.listened.arrivals, one.at)
+        gap = silence(one.listened.arrivals, one.at, one.dark)
         usual = _usual(one)
         verdict = one.verdict
         rows.append(
@@ -232,7 +240,7 @@ def _result(walk: Walk, told: list[Told]) -> Result:
                 verdict.doubled,
                 verdict.disordered,
                 gap * 1000,
-                (gap - one.dark) / trip if trip else None,
+                gap / trip if trip else None,
                 usual * 1000,
                 len(one.listened.sessions),
                 ", ".join(dict.fromkeys(map(str, one.listened.sessions))),
@@ -247,8 +255,8 @@ def _result(walk: Walk, told: list[Told]) -> Result:
         notes=(
             f"{walk.path.about}. {SPEAKERS} sessions beside the server send {RATE:g} messages a"
             " second each; the client on the move is the one that ships.",
-            "“Silence” is the longest time between two deliveries that ends after the event; in"
-            " round trips without the tunnel's own time. “Usual” is the longest before the event.",
+            "“Silence” is the longest time between two deliveries that ends after the event,"
+            " without the tunnel's own time. “Usual” is the longest before the event.",
             "At a change of address the client is told by `move()`, as an operating system tells"
             " its programs; of NAT and tunnel nobody tells it.",
         ),

@@ -75,6 +75,9 @@ MAX_PARTIAL_FRAME = 16_384
 """Bytes of a frame that must be whole before it means anything. Over it: H3_EXCESSIVE_LOAD."""
 PROBE_PACKETS = 8
 """Packets whose content a probe of ours sends again, at most."""
+ROOM_TO_ANSWER = 400
+"""Bytes of a packet that asks whether the path still leads to us. A server that hears it from a new
+address may answer three times as much there (RFC 9000 section 8.1): what somebody waits for."""
 MAX_BACKOFF = 3
 """Doublings of the probe timeout at most: aioquic has no end to them, and after ten seconds in a
 tunnel would wait as long again before it looks for the way out."""
@@ -314,8 +317,10 @@ class Connection(QuicConnection):
         self._tickets = tickets
         self._asked_at: float | None = None
         self._native = False
-        self._pad_ping = False
+        self._pad_ping = 0
+        """Bytes that the packet of the next PING is padded to; more than a packet: all of it."""
         self._moved_at = 0.0
+        self._challenged_at = 0.0
         self._new_id = new_id
         self._name_ids(0)
         self.host_cid = self._local_initial_source_connection_id = self._host_cids[0].cid
@@ -400,6 +405,12 @@ class Connection(QuicConnection):
         return self._asked_at
 
     @property
+    def owes_answer(self) -> bool:
+        """Whether the peer sent something that wants an acknowledgement, which is still to go."""
+        space = self._spaces.get(Epoch.ONE_RTT)
+        return space is not None and space.ack_at is not None
+
+    @property
     def early(self) -> bool:
         """Whether a client can send before the server has answered: it has a ticket."""
         return bool(self._cryptos) and self._cryptos[Epoch.ZERO_RTT].send.is_valid()
@@ -422,6 +433,7 @@ class Connection(QuicConnection):
             timeout = self.probe_timeout
             if now - asked_at > 2 * timeout:
                 self._loss._pto_count = 0
+                self._drop_stale_datagrams()
                 self._send_again(lambda packet: packet.sent_time <= now - timeout, now)
 
     def get_timer(self) -> float | None:
@@ -436,6 +448,11 @@ class Connection(QuicConnection):
         """As aioquic's, with an end to the doubling of the probe timeout."""
         super().handle_timer(now)
         self._loss._pto_count = min(self._loss._pto_count, MAX_BACKOFF)
+
+    def ask(self) -> None:
+        """Ask whether we are still heard, by a PING with ROOM_TO_ANSWER."""
+        self._pad_ping = max(self._pad_ping, ROOM_TO_ANSWER)
+        self._send_probe()
 
     def probe(self, now: float) -> None:
         """Send the oldest of what is outstanding again, or a PING, whatever the window says.
@@ -452,7 +469,7 @@ class Connection(QuicConnection):
         is ours it may send three times what came from there and no more."""
         self.change_connection_id()
         self.probe(now)
-        self._pad_ping = True
+        self._pad_ping = self.configuration.max_datagram_size
         self.send_ping(0)
 
     def early_data_rejected(self, now: float) -> None:
@@ -547,10 +564,30 @@ class Connection(QuicConnection):
         while self._datagrams_pending and len(self._datagrams_pending[0]) > self._frame_room():
             self._datagrams_pending.popleft()
             self.datagrams_dropped += 1
+        self._challenge_again(now)
         datagrams = super().datagrams_to_send(now)
         if self._asked_at is None and any(s.ack_eliciting_in_flight for s in self._loss.spaces):
             self._asked_at = now
         return datagrams
+
+    def _challenge_again(self, now: float) -> None:
+        """A new address is challenged every half round trip until it answers: while it has not,
+        little may be sent there, so that losing a challenge, or the answer to it, would cost
+        until the timers find out (RFC 9000 section 8.2.1 allows several)."""
+        path = self._network_paths[0]
+        if path.is_validated or not self._handshake_complete:
+            return
+        if not path.local_challenge_sent:
+            self._challenged_at = now
+        elif now - self._challenged_at >= self.round_trip / 2:
+            path.local_challenge_sent = False
+            self._challenged_at = now
+
+    def _drop_stale_datagrams(self) -> None:
+        """Those that queued while nothing could be heard: a datagram is early or of no use, and
+        what is on the stream, the elder, would wait for all of them."""
+        self.datagrams_dropped += len(self._datagrams_pending)
+        self._datagrams_pending.clear()
 
     def _moved(self, now: float) -> None:
         """The client goes on from another address: what went to the old one since then is lost
@@ -635,8 +672,10 @@ class Connection(QuicConnection):
     ) -> None:
         super()._write_ping_frame(builder, list(uids), comment)
         if self._pad_ping:
-            self._pad_ping = False
-            room = min(builder.remaining_buffer_space, builder.remaining_flight_space)
+            size, self._pad_ping = self._pad_ping, 0
+            space = builder.remaining_buffer_space
+            missing = size - (self.configuration.max_datagram_size - space)
+            room = min(space, builder.remaining_flight_space, missing)
             if room > 1:
                 builder.start_frame(QuicFrameType.PADDING).push_bytes(bytes(room - 1))
 

@@ -66,6 +66,8 @@ class Dialler:
         self.moves += 1
         peer.quic.announce_move(clock())
         peer.flush()
+        if self._keeper is not None:
+            self._keeper.moved()
 
     def send(self, data: bytes, address: Any) -> None:
         """For the peer."""
@@ -99,6 +101,8 @@ class Dialler:
             if self._peer is None or self._peer.gone:
                 return
             self._peer.receive(data, address)
+            if self._keeper is not None:
+                self._keeper.heard(clock(), here=sock is self._sockets[-1])
 
     def _forget(self, sock: socket.socket) -> None:
         if sock in self._sockets:

@@ -65,3 +65,11 @@ def test_silence_is_the_longest_that_ends_after_the_event() -> None:
     assert roam.silence(arrivals, 0) == 5
     assert roam.silence(arrivals, 6 * 10**9) == 3
     assert roam.silence([], 0) == 0
+
+
+def test_silence_is_without_the_tunnel_but_with_what_comes_after_it() -> None:
+    at = [0, 1, 7, 9, 10]
+    arrivals = [Arrival(CHAT, FIRST, seq, t * 10**9) for seq, t in enumerate(at)]
+    assert roam.silence(arrivals, 1 * 10**9, 5.0) == 2
+    assert roam.silence(arrivals, 1 * 10**9, 4.5) == 2
+    assert roam.silence(arrivals, 1 * 10**9, 3.5) == 2.5
