@@ -78,6 +78,8 @@ PROBE_PACKETS = 8
 ROOM_TO_ANSWER = 400
 """Bytes of a packet that asks whether the path still leads to us. A server that hears it from a new
 address may answer three times as much there (RFC 9000 section 8.1): what somebody waits for."""
+SILENT = 2
+"""Probe timeouts without an answer after which what waits is no longer the news."""
 MAX_BACKOFF = 3
 """Doublings of the probe timeout at most: aioquic has no end to them, and after ten seconds in a
 tunnel would wait as long again before it looks for the way out."""
@@ -321,6 +323,7 @@ class Connection(QuicConnection):
         """Bytes that the packet of the next PING is padded to; more than a packet: all of it."""
         self._moved_at = 0.0
         self._challenged_at = 0.0
+        self._behind = False
         self._new_id = new_id
         self._name_ids(0)
         self.host_cid = self._local_initial_source_connection_id = self._host_cids[0].cid
@@ -431,9 +434,9 @@ class Connection(QuicConnection):
             self._moved(now)
         if asked_at is not None and self._handshake_complete and self.end is None:
             timeout = self.probe_timeout
-            if now - asked_at > 2 * timeout:
+            if now - asked_at > SILENT * timeout:
+                self._behind = True
                 self._loss._pto_count = 0
-                self._drop_stale_datagrams()
                 self._send_again(lambda packet: packet.sent_time <= now - timeout, now)
 
     def get_timer(self) -> float | None:
@@ -565,6 +568,7 @@ class Connection(QuicConnection):
             self._datagrams_pending.popleft()
             self.datagrams_dropped += 1
         self._challenge_again(now)
+        self._catch_up(now)
         datagrams = super().datagrams_to_send(now)
         if self._asked_at is None and any(s.ack_eliciting_in_flight for s in self._loss.spaces):
             self._asked_at = now
@@ -583,9 +587,17 @@ class Connection(QuicConnection):
             path.local_challenge_sent = False
             self._challenged_at = now
 
-    def _drop_stale_datagrams(self) -> None:
-        """Those that queued while nothing could be heard: a datagram is early or of no use, and
-        what is on the stream, the elder, would wait for all of them."""
+    def _catch_up(self, now: float) -> None:
+        """After a silence, and in it, the streams go first and alone, until nothing of them waits:
+        what the datagrams say is newer, can mostly not be taken before the rest, and is on the
+        stream as well. They would fill every probe, and half the window afterwards."""
+        if self._asked_at is not None and self._handshake_complete:
+            self._behind |= now - self._asked_at > SILENT * self.probe_timeout
+        if not self._behind:
+            return
+        if all(stream.sender.buffer_is_empty for stream in self._streams.values()):
+            self._behind = False
+            return
         self.datagrams_dropped += len(self._datagrams_pending)
         self._datagrams_pending.clear()
 

@@ -16,7 +16,7 @@ from tests.transport.support.road import Road, road
 from tests.transport.support.stack import Stack, running
 from transport.client import Client, Settings, dial
 from transport.client.native import Movable
-from transport.quic.connection import Connection
+from transport.quic.connection import ROOM_TO_ANSWER, Connection
 from transport.quic.roaming import Roaming
 from transport.session import TransportKind
 
@@ -120,6 +120,35 @@ async def test_a_tunnel(stack: Stack) -> None:
         assert await take(pair.server, 1) == [up]
         assert await take(pair.client, 1) == [down]
         assert stack.listening.stats()["quic_connections"] == 1
+
+
+async def test_a_tunnel_around_one_who_only_listens(stack: Stack) -> None:
+    """Nothing of its own is outstanding, but the lull after what it heard makes it ask, and then
+    look for the way out; what the server wanted to say comes after it."""
+    async with live(stack, TransportKind.QUIC) as (way, pair):
+        await exchange(pair, 1)
+        down = [deliver(uuid4(), seq) for seq in range(300)]
+        pair.server.send(down[0])
+        assert await take(pair.client, 1) == down[:1]
+        way.closed = True
+        for frame in down[1:]:
+            pair.server.send(frame)
+        await until(lambda: len(way.clients) > 1, PATIENCE)
+        way.closed = False
+        assert await take(pair.client, 299) == down[1:]
+        assert stack.listening.stats()["quic_connections"] == 1
+
+
+async def test_a_lull_is_asked_about_once(stack: Stack) -> None:
+    async with live(stack, TransportKind.QUIC) as (way, pair):
+        await exchange(pair, 1)
+        await asyncio.sleep(0.3)
+        sent = len(way.sent)
+        pair.server.send(deliver(uuid4(), 1))
+        await take(pair.client, 1)
+        await asyncio.sleep(0.8)
+        asked = [data for data in way.sent[sent:] if len(data) >= ROOM_TO_ANSWER]
+        assert len(asked) == 1
 
 
 async def test_without_roaming_a_silent_path_is_left_alone(stack: Stack) -> None:
