@@ -32,11 +32,12 @@ from transport.client.entries import Entries
 from transport.client.errors import ClientStopped, DialError, DialRefused
 from transport.client.follower import Follower
 from transport.client.link import Link
-from transport.client.native import Movable, NativeCarrier
+from transport.client.native import NativeCarrier
 from transport.client.outbox import Outbox
 from transport.client.race import race
 from transport.client.settings import Connected, Settings, Token
 from transport.client.tickets import TicketCache
+from transport.client.udp import Movable
 from transport.driver import Driver
 from transport.errors import Advice, CloseCode, LocalProtocolError, SessionClosed, advice
 from transport.session import TransportKind

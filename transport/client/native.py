@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from functools import partial
-from typing import Protocol, runtime_checkable
 
 from aioquic.tls import SessionTicket
 
@@ -23,26 +22,13 @@ from transport.client.errors import DialError
 from transport.client.race import race
 from transport.client.tickets import Remembered, TicketCache
 from transport.client.trust import Trust
+from transport.client.udp import HIGH_WATER, STAGGER, believed, next_piece
 from transport.errors import CloseCode, SessionClosed, wire_code
 from transport.quic import dial as quic
 from transport.quic.native_dial import Memory, NativeClient
 from transport.quic.roaming import Roaming
 from transport.session import CLOSE_LINGER
 from transport.wire.lane import Via
-
-STAGGER = 0.25
-"""Seconds between the attempts at a host's addresses (RFC 8305 section 5)."""
-HIGH_WATER = 262_144
-"""Bytes that the server has not acknowledged, at which a writer waits."""
-
-
-@runtime_checkable
-class Movable(Protocol):
-    """A carrier whose connection can go on from another local address."""
-
-    def move(self, local: tuple[str, int] | None = None) -> None:
-        """Take a new socket, bound to `local` if that is given. Raises OSError."""
-        ...
 
 
 class NativeCarrier:
@@ -51,22 +37,17 @@ class NativeCarrier:
     def __init__(self, client: NativeClient, *, datagrams: bool) -> None:
         self._client = client
         self._ended = False
-        self._closing: asyncio.Future[None] | None = None
-        """From our `close` until the server has heard of it, or will not."""
         self.early = client.early
         self.max_datagram = client.max_datagram_size if datagrams else 0
 
     async def receive(self) -> tuple[Via, bytes]:
-        while not self._ended:
-            event = await self._client.receive()
-            if isinstance(event, quic.Datagram):
-                return Via.DATAGRAM, event.data
-            if isinstance(event, quic.Closed):
-                self._ended = True
-                raise SessionClosed(event.code, event.reason, remote=True)
-            if event.data:
-                return Via.STREAM, event.data
-        raise SessionClosed(CloseCode.ABNORMAL, "connection lost", remote=True)
+        if self._ended:
+            raise SessionClosed(CloseCode.ABNORMAL, "connection lost", remote=True)
+        piece = await next_piece(self._client)
+        if isinstance(piece, quic.Closed):
+            self._ended = True
+            raise SessionClosed(piece.code, piece.reason, remote=True)
+        return piece
 
     async def send(self, via: Via, data: bytes) -> None:
         if via is Via.DATAGRAM:
@@ -134,11 +115,7 @@ class _Dialling:
     ) -> None:
         self._host = host
         self._port = port
-        self._trust = quic.Trust(
-            hashes=frozenset(trust.certificate_hashes),
-            cafile=None if trust.ca_file is None else str(trust.ca_file),
-            insecure=trust.insecure,
-        )
+        self._trust = believed(trust)
         self._roaming = roaming
         self._tickets = tickets
 

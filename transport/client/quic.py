@@ -17,16 +17,12 @@ from transport.client.errors import DialError, DialRefused
 from transport.client.framing import Framing
 from transport.client.race import race
 from transport.client.trust import Trust
+from transport.client.udp import HIGH_WATER, STAGGER, believed, next_piece
 from transport.errors import CloseCode, SessionClosed, wire_code
 from transport.quic import dial as quic
 from transport.quic.roaming import Roaming
 from transport.session import CLOSE_LINGER, TransportKind
 from transport.wire.lane import Via
-
-STAGGER = 0.25
-"""Seconds between the attempts at a host's addresses (RFC 8305 section 5)."""
-HIGH_WATER = 262_144
-"""Bytes that the server has not acknowledged, at which a writer waits."""
 
 
 class WebTransportCarrier:
@@ -41,18 +37,15 @@ class WebTransportCarrier:
         self.max_datagram = session.max_datagram_size
 
     async def receive(self) -> tuple[Via, bytes]:
-        while not self._ended:
-            event = await self._session.receive()
-            if isinstance(event, quic.Datagram):
-                return Via.DATAGRAM, event.data
-            if isinstance(event, quic.Closed):
-                if self._told is not None:
-                    await self._told
-                self._ended = True
-                raise SessionClosed(event.code, event.reason, remote=True)
-            if event.data:
-                return Via.STREAM, event.data
-        raise SessionClosed(CloseCode.ABNORMAL, "connection lost", remote=True)
+        if self._ended:
+            raise SessionClosed(CloseCode.ABNORMAL, "connection lost", remote=True)
+        piece = await next_piece(self._session)
+        if isinstance(piece, quic.Closed):
+            if self._told is not None:
+                await self._told
+            self._ended = True
+            raise SessionClosed(piece.code, piece.reason, remote=True)
+        return piece
 
     async def send(self, via: Via, data: bytes) -> None:
         if via is Via.DATAGRAM:
@@ -142,14 +135,9 @@ async def connect_quic(
 ) -> tuple[Carrier, tuple[str, int]]:
     """Connect to the host of the URL over UDP; the carrier and the server's name and port."""
     peer = (parts.hostname or "", parts.port or 443)
-    believed = quic.Trust(
-        hashes=frozenset(trust.certificate_hashes),
-        cafile=None if trust.ca_file is None else str(trust.ca_file),
-        insecure=trust.insecure,
-    )
     try:
         async with asyncio.timeout(timeout):
-            client = await _shake_hands(*peer, believed, timeout, datagrams, roaming)
+            client = await _shake_hands(*peer, believed(trust), timeout, datagrams, roaming)
             try:
                 return await _open(client, parts.path, kind, origin), peer
             except BaseException:

@@ -15,7 +15,7 @@ from tests.transport.support.echo import until
 from tests.transport.support.road import Road, road
 from tests.transport.support.stack import Stack, running
 from transport.client import Client, Settings, dial
-from transport.client.native import Movable
+from transport.client.udp import Movable
 from transport.quic.connection import ROOM_TO_ANSWER, Connection
 from transport.quic.roaming import Roaming
 from transport.session import TransportKind
