@@ -5,7 +5,7 @@ while it is away are lost, those that entries are told by among them; so once it
 topics are joined again `on_gap` is called, and whoever it tells has to look into the logs.
 `subscribe` waits for the exchange.
 Bound: MAX_WAITING events that are not on their way to the exchange.
-May import: base, exchange's messages; storage's framing.
+May import: base, receivers, exchange's messages; storage's framing.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from msgspec import Raw
 
 from server.bus.base import MAX_WAITING, Event, Receiver
 from server.bus.exchange import Join, Joined, Leave, Publish, Told, encode
+from server.bus.receivers import Receivers
 from storage.remote.framing import Splitter, frame
 
 RETRY = 0.05
@@ -44,7 +45,7 @@ class UnixBus:
         self._lost = asyncio.Event()
         self._waiting: deque[Publish | Join | Leave] = deque()
         self._flushing = False
-        self._receivers: dict[str, list[Receiver]] = {}
+        self._receivers = Receivers()
         self._numbers = count()
         self._joining: dict[int, tuple[str, Receiver, asyncio.Future[None]]] = {}
         self._rejoining: set[int] = set()
@@ -72,11 +73,7 @@ class UnixBus:
         del self._joining[number]
 
     async def unsubscribe(self, topic: str, receiver: Receiver) -> None:
-        receivers = self._receivers.get(topic, [])
-        if receiver in receivers:
-            receivers.remove(receiver)
-        if not receivers:
-            self._receivers.pop(topic, None)
+        if self._receivers.remove(topic, receiver):
             wanted = any(topic == joining for joining, *_ in self._joining.values())
             if self._wire is not None and not wanted:
                 self._put(Leave(topic))
@@ -119,7 +116,7 @@ class UnixBus:
         """One message of the exchange."""
         told = _told.decode(message)
         if isinstance(told, Told):
-            self._deliver(told.topic, _event.decode(told.event))
+            self._receivers.deliver(told.topic, _event.decode(told.event))
         elif told.number in self._rejoining:
             self._rejoining.discard(told.number)
             if not self._rejoining:
@@ -128,7 +125,7 @@ class UnixBus:
         elif told.number in self._joining:
             topic, receiver, joined = self._joining[told.number]
             if not joined.done():
-                self._receivers.setdefault(topic, []).append(receiver)
+                self._receivers.add(topic, receiver)
                 joined.set_result(None)
 
     def flush(self) -> None:
@@ -144,15 +141,6 @@ class UnixBus:
             # Once per turn of the loop: what is published together leaves together.
             self._flushing = True
             asyncio.get_running_loop().call_soon(self.flush)
-
-    def _deliver(self, topic: str, event: Event) -> None:
-        for receiver in tuple(self._receivers.get(topic, ())):
-            if receiver not in self._receivers.get(topic, ()):
-                continue  # Unsubscribed by a receiver before it.
-            try:
-                receiver(event)
-            except Exception:
-                log.exception("a receiver of the bus failed", topic=topic)
 
 
 class _Wire(asyncio.Protocol):
