@@ -22,11 +22,12 @@ from server.domain.refusal import Refusal
 from server.live.admission import Admission
 from server.live.commands import Commands
 from server.live.follower import Follower
-from server.live.hub import Hub, deliver
+from server.live.hub import Hub
 from server.metrics import Metrics
 from server.service.desk import Desk
 from server.service.history import History
 from server.service.identity import Unauthenticated
+from server.service.view import deliver
 from transport.errors import CloseCode, SessionClosed
 from transport.session import Session
 from transport.wire.frames import VERSION, Drain, Hello, Welcome

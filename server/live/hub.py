@@ -17,18 +17,14 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from msgspec import Raw
-
 from server.bus.base import Appended, Asked, Bus, Event, Reached, Seen, Typed
 from server.domain.people import Caller, Role, who
 from server.live.follower import Follower
 from server.live.presence import Presence
-from server.service.view import seen_by
-from storage.base import Entry
+from server.service.view import deliver, seen_by
 from transport.session import Session
 from transport.wire import frames
 from transport.wire.codec import pack
-from transport.wire.frames import Deliver
 
 
 class _Room:
@@ -150,20 +146,6 @@ class Hub:
 
     def _asked(self, shop: str, room: _Room, event: Asked) -> None:
         self._presence.asked(shop, event)
-
-
-def deliver(entry: Entry) -> Deliver:
-    """The frame for an entry."""
-    return Deliver(
-        entry.conversation,
-        entry.epoch,
-        entry.seq,
-        entry.author,
-        entry.client_id,
-        entry.kind,
-        Raw(entry.body),
-        entry.at,
-    )
 
 
 def _presence(person: str, transport: str | None) -> frames.Presence:
