@@ -185,9 +185,7 @@ class Machine:
         self._queue(frame, hedge=hedge, now=now)
         if isinstance(frame, Close):
             self._end(SessionClosed(frame.code, frame.reason))
-        elif isinstance(frame, Welcome):
-            self.heartbeat = max(MIN_HEARTBEAT, frame.heartbeat / 1000)
-        self.state = TRANSITIONS.get((self.state, kind), self.state)
+        self._advance(frame)
 
     def close(self, code: int, reason: str, now: float) -> None:
         """Queue a `close` frame and end. Does nothing after the end."""
@@ -248,11 +246,15 @@ class Machine:
         if isinstance(frame, Report):
             self._reported(frame, now)
             return
-        if isinstance(frame, Welcome):
-            self.heartbeat = max(MIN_HEARTBEAT, frame.heartbeat / 1000)
-        self.state = TRANSITIONS.get((self.state, kind), self.state)
+        self._advance(frame)
         if not isinstance(frame, Pong):
             frames.append(frame)
+
+    def _advance(self, frame: Frame) -> None:
+        """Where a frame takes this side, whichever side it came from."""
+        if isinstance(frame, Welcome):
+            self.heartbeat = max(MIN_HEARTBEAT, frame.heartbeat / 1000)
+        self.state = TRANSITIONS.get((self.state, type(frame)), self.state)
 
     def _queue(self, frame: Frame, *, hedge: bool, now: float) -> None:
         data = codec.encode(frame)

@@ -160,9 +160,8 @@ export class Machine {
       throw new LocalProtocolError(`a ${this.role} may not send ${frame.type} while ${this.#state}`);
     }
     this.#queue(frame, now, hedge);
-    if (frame.type === "welcome") this.heartbeat = Math.max(MIN_HEARTBEAT, frame.heartbeat);
     if (frame.type === "close") this.#end({ code: frame.code, reason: frame.reason, remote: false });
-    else this.#advance(frame.type);
+    else this.#advance(frame);
   }
 
   /** Queues a `close` frame and ends. Does nothing after the end. */
@@ -224,10 +223,8 @@ export class Machine {
       case "pong":
         this.#measure(frame.nonce, now);
         return;
-      case "welcome":
-        this.heartbeat = Math.max(MIN_HEARTBEAT, frame.heartbeat);
     }
-    this.#advance(frame.type);
+    this.#advance(frame);
     frames.push(frame);
   }
 
@@ -253,8 +250,10 @@ export class Machine {
     if (nonce === this.#nonce) this.rtt = now - this.#pinged;
   }
 
-  #advance(type: FrameType): void {
-    this.#state = TRANSITIONS[this.#state]?.[type] ?? this.#state;
+  /** Where a frame takes this side, whichever side it came from. */
+  #advance(frame: Frame): void {
+    if (frame.type === "welcome") this.heartbeat = Math.max(MIN_HEARTBEAT, frame.heartbeat);
+    this.#state = TRANSITIONS[this.#state]?.[frame.type] ?? this.#state;
   }
 
   #queue(frame: Frame, now: number, hedge: boolean): void {
