@@ -42,11 +42,6 @@ class Profile(Struct, frozen=True, kw_only=True):
     down: Shape
     tunnel: float = 10.0
 
-    @property
-    def propagation(self) -> float:
-        """Seconds that the longer way takes when nothing goes wrong, without jitter."""
-        return max(self.up.delay, self.down.delay)
-
 
 def _even(name: str, about: str, basis: str, shape: Shape) -> Profile:
     return Profile(name=name, about=about, basis=basis, up=shape, down=shape)

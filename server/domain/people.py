@@ -19,10 +19,6 @@ class Role(StrEnum):
     AGENT = "a"
 
 
-SYSTEM = "s:system"
-"""The author of entries that the server itself writes."""
-
-
 def who(role: Role, id: UUID) -> str:
     """The text id of a person: `v:<uuid>` or `a:<uuid>`."""
     return f"{role.value}:{id}"
