@@ -23,7 +23,7 @@ from msgspec import Struct, field
 
 from transport.asgi import App
 from transport.quic.admission import Limits
-from transport.quic.connection import Tickets
+from transport.quic.aio.handshake import Tickets
 from transport.quic.endpoint import Endpoint
 from transport.quic.insight import Histogram
 from transport.quic.qlog import Qlog

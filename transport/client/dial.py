@@ -25,7 +25,7 @@ from transport.client.trust import Trust
 from transport.client.websocket import connect_websocket
 from transport.driver import Driver
 from transport.errors import CloseCode
-from transport.quic.connection import NATIVE_PATH
+from transport.quic.aio.configuration import NATIVE_PATH
 from transport.quic.roaming import Roaming
 from transport.session import SessionInfo, TransportKind
 from transport.wire.machine import Role

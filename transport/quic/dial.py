@@ -14,7 +14,7 @@
 What holds always: leaving the block tells the server and leaves nothing behind; when the connection
 is lost every wait ends: requests raise ConnectionLost, sessions receive Closed(1006), sockets b"".
 `drop()` vanishes without a word, for tests of just that.
-May import: connection, peer, dialler, roaming, opened.
+May import: aio, peer, dialler, roaming, opened.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from msgspec import Struct
 
 from transport.quic import capsules
-from transport.quic.connection import H3_NO_ERROR, Connection, Http3, configuration
+from transport.quic.aio.configuration import configuration
+from transport.quic.aio.connection import Connection
+from transport.quic.aio.http3 import H3_NO_ERROR, Http3
 from transport.quic.dialler import Dialler
 from transport.quic.opened import (
     ABNORMAL,

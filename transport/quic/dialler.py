@@ -8,7 +8,7 @@ packet of a socket that is bound to none, so a changed route alone needs nothing
 What holds always: every packet that comes on any of its sockets is for the one connection; a socket
 that was left is read for LINGER seconds, because answers are still on their way to it; a packet
 that the kernel does not take is lost, like one that the network loses.
-May import: connection, peer, roaming.
+May import: aio, peer, roaming.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ connection does wrong hurts that connection only; a connection that ends takes i
 the table and looks at no other's; whether a new one may begin, and whether it has to prove its
 address first, is for `admission` to judge: what is refused is ignored, so that the client tries
 again or takes TCP.
-May import: connection, insight, qlog, peer, packet, steering, admission, stateless, tickets, h3,
+May import: aio, insight, qlog, peer, packet, steering, admission, stateless, tickets, h3,
 native, hyper, tls, asgi.
 """
 
@@ -28,15 +28,11 @@ from transport.asgi import App
 from transport.hyper import hypercorn_config
 from transport.quic import packet
 from transport.quic.admission import Admission, Limits, Place, Verdict
-from transport.quic.connection import (
-    ALPN,
-    H3_NO_ERROR,
-    NATIVE_ALPN,
-    Connection,
-    Origin,
-    Tickets,
-    configuration,
-)
+from transport.quic.aio.configuration import ALPN, NATIVE_ALPN, configuration
+from transport.quic.aio.connection import Connection
+from transport.quic.aio.handshake import Tickets
+from transport.quic.aio.http3 import H3_NO_ERROR
+from transport.quic.aio.identity import Origin
 from transport.quic.h3 import Http3Server
 from transport.quic.insight import Histogram, Insight
 from transport.quic.native import NativeServer

@@ -4,7 +4,7 @@ What holds always: bytes that the application has not taken are withheld from th
 so a slow application stops this stream's sender and nothing else; a body over MAX_BODY is answered
 413 and stopped; what the application sends after the end is dropped; after the end it has
 DISCONNECT_GRACE seconds to return, then it is cancelled.
-May import: connection, request, hyper, asgi. (h3 makes it.)
+May import: aio, request, hyper, asgi. (h3 makes it.)
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from hypercorn.typing import ConnectionState
 
 from transport.asgi import ABORT
 from transport.hyper import WebSocketStream
-from transport.quic.connection import (
+from transport.quic.aio.http3 import (
     H3_EXCESSIVE_LOAD,
     H3_INTERNAL_ERROR,
     H3_NO_ERROR,

@@ -4,7 +4,7 @@ What holds always: a request is carried by an Exchange (HTTP, WebSocket) or a We
 and after its end nothing that still arrives on its streams can raise or be kept; over MAX_REQUESTS
 running at once a request is reset with H3_REQUEST_REJECTED (the client may repeat it); a CONNECT
 other than for websocket and webtransport is answered 501.
-May import: connection, peer, exchange, sessions, asgi.
+May import: aio, peer, exchange, sessions, asgi.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from aioquic.quic.events import QuicEvent, StopSendingReceived, StreamReset
 from hypercorn.config import Config
 
 from transport.asgi import App
-from transport.quic.connection import (
+from transport.quic.aio.bounds import MAX_FIELD_SECTION
+from transport.quic.aio.http3 import (
     H3_EXCESSIVE_LOAD,
     H3_MESSAGE_ERROR,
     H3_NO_ERROR,
     H3_REQUEST_REJECTED,
-    MAX_FIELD_SECTION,
     Http3,
 )
 from transport.quic.early import Early

@@ -13,7 +13,7 @@ DISCONNECT_GRACE seconds to return.
 
 Early data (RFC 9001 section 4.6) comes in like any other: the ticket under it is good for one
 connection, so it cannot be replayed, and what it says carries ids that make it idempotent.
-May import: connection, peer, sessions' bounds, errors, asgi.
+May import: aio, peer, sessions' bounds, errors, asgi.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from aioquic.quic.events import (
 
 from transport.asgi import ABORT, App, Message
 from transport.errors import CloseCode
-from transport.quic.connection import NATIVE_ALPN, NATIVE_PATH
+from transport.quic.aio.configuration import NATIVE_ALPN, NATIVE_PATH
 from transport.quic.peer import Peer
 from transport.quic.sessions import (
     AFTER_END,

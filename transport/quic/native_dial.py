@@ -10,7 +10,7 @@ sent at once travels beside the first packet of the handshake; when the server d
 ticket, what was sent early is sent again by itself (streams) or was a copy anyway (datagrams);
 nobody's answers come up before the server has proved who it is; over MAX_DATAGRAMS datagrams that
 are not received the oldest is dropped.
-May import: connection, peer, dialler, dial's trust, opened's events.
+May import: aio, peer, dialler, dial's trust, opened's events.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from aioquic.quic.events import (
 from aioquic.tls import SessionTicket
 from msgspec import Struct
 
-from transport.quic.connection import NATIVE_ALPN, Connection
+from transport.quic.aio.configuration import NATIVE_ALPN
+from transport.quic.aio.connection import Connection
 from transport.quic.dial import (
     BAD_CERTIFICATE,
     Address,

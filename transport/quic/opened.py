@@ -4,7 +4,7 @@ What holds always: sends never wait and are dropped in silence after the end; `u
 much the server has left to acknowledge; what is not received withholds the stream's credit, and
 over MAX_DATAGRAMS datagrams that are not received the oldest is dropped; every wait ends when the
 stream or the connection does.
-May import: connection, capsules. (dial makes these.)
+May import: aio, capsules. (dial makes these.)
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Protocol
 from msgspec import Struct
 
 from transport.quic import capsules
-from transport.quic.connection import H3_REQUEST_CANCELLED, Connection, Http3
+from transport.quic.aio.connection import Connection
+from transport.quic.aio.http3 import H3_REQUEST_CANCELLED, Http3
 
 OPEN_TIMEOUT = 10.0
 """Seconds until a response's head must be there."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from aioquic.quic.packet import QuicProtocolVersion, encode_quic_version_negotiation
 from msgspec import Struct
 
-from transport.quic.connection import CONNECTION_ID_LENGTH
+from transport.quic.aio.bounds import CONNECTION_ID_LENGTH
 
 SUPPORTED_VERSIONS = (int(QuicProtocolVersion.VERSION_1), int(QuicProtocolVersion.VERSION_2))
 MIN_INITIAL = 1_200

@@ -8,7 +8,7 @@ logged once and reaches nobody else; packets go out once per loop turn, however 
 there is one alarm, moved only when it must ring earlier; `lost` is called exactly once, when either
 side begins to close, and nothing is handed to the handler after it; `gone` is called exactly once,
 when nothing of the connection is left.
-May import: connection, alarm, turn.
+May import: aio, alarm, turn.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from aioquic.quic.events import (
 from aioquic.quic.packet import QuicErrorCode
 
 from transport.alarm import Alarm
-from transport.quic.connection import Connection
+from transport.quic.aio.connection import Connection
 from transport.turn import Turn
 
 HANDSHAKE_DEADLINE = 10.0

@@ -22,7 +22,7 @@ nothing yet, because the server may answer there with three times as much and no
 
 `keepalive` seconds without a packet from us send a PING, where a NAT forgets sooner than the
 heartbeat of the session comes: two packets each time.
-May import: connection (by the peer).
+May import: aio (by the peer).
 """
 
 from __future__ import annotations

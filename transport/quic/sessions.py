@@ -5,7 +5,7 @@ another, or a unidirectional one, is refused, and over MAX_REFUSED of them the s
 PROTOCOL_ERROR; over MAX_EVENTS events or MAX_BYTES bytes that the application has not taken it
 closes with FLOODING; "disconnect" is the last event and nothing is sent after it; after it the
 application has DISCONNECT_GRACE seconds to return, then it is cancelled.
-May import: connection, capsules, request, errors, asgi. (h3 makes it.)
+May import: aio, capsules, request, errors, asgi. (h3 makes it.)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from aioquic.quic.connection import stream_is_unidirectional
 from transport.asgi import ABORT, Message
 from transport.errors import CloseCode
 from transport.quic import capsules
-from transport.quic.connection import H3_MESSAGE_ERROR, H3_REQUEST_CANCELLED
+from transport.quic.aio.http3 import H3_MESSAGE_ERROR, H3_REQUEST_CANCELLED
 from transport.quic.request import Head
 
 if TYPE_CHECKING:

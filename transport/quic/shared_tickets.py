@@ -51,8 +51,8 @@ _decode = msgspec.msgpack.Decoder(_Made | _Taken).decode
 
 
 class SharedTickets:
-    """See connection.Tickets. `tell` passes bytes to the `heard` of all, in one order for all, and
-    must not wait; what comes back to who told it is ignored."""
+    """See aio.handshake.Tickets. `tell` passes bytes to the `heard` of all, in one order for all,
+    and must not wait; what comes back to who told it is ignored."""
 
     def __init__(self, tell: Callable[[bytes], None], own: MemoryTickets | None = None) -> None:
         self._tell = tell

@@ -19,7 +19,7 @@ from aioquic._buffer import Buffer
 from aioquic.quic.packet import encode_quic_retry, pull_quic_header
 
 from transport.quic import packet
-from transport.quic.connection import CONNECTION_ID_LENGTH
+from transport.quic.aio.bounds import CONNECTION_ID_LENGTH
 from transport.quic.keys import derive
 from transport.quic.tokens import AddressTokens, Kind, Token
 

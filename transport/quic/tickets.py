@@ -5,7 +5,7 @@ not known any more. Over MAX_TICKETS the oldest is forgotten. A client whose tic
 here, because of any of these or because another worker made it, is not told so: its handshake is a
 full one, and its client sends again what it had sent early.
 
-Workers that want each other's tickets implement `connection.Tickets` on something they share; it
+Workers that want each other's tickets implement `aio.handshake.Tickets` on something they share; it
 is called in the middle of a handshake, so it must answer at once.
 May import: nothing of Tradewind.
 """

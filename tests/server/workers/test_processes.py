@@ -37,7 +37,7 @@ from tests.server.workers.fleet import (
 from transport.client import Refusal
 from transport.client.tickets import TicketCache
 from transport.quic import steering
-from transport.quic.connection import Connection
+from transport.quic.aio.connection import Connection
 from transport.session import TransportKind
 from transport.uuid7 import uuid7
 from transport.wire.frames import Drain, Presence

@@ -12,8 +12,8 @@ from aioquic.quic.packet_builder import QuicSentPacket
 from aioquic.tls import Epoch
 
 from tests.transport.support.line import Line
+from transport.quic.aio.bounds import MAX_PTO
 from transport.quic.congestion import FLOOR, MAX_BURST, ThinCongestionControl, ThinPacer
-from transport.quic.connection import MAX_PTO
 
 PACKET = 1_200
 

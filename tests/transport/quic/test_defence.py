@@ -20,7 +20,8 @@ from transport.client import dial
 from transport.client.native import NativeCarrier
 from transport.errors import SessionClosed
 from transport.quic.admission import Limits
-from transport.quic.connection import Connection, configuration
+from transport.quic.aio.configuration import configuration
+from transport.quic.aio.connection import Connection
 from transport.quic.dial import DialError, Trust
 from transport.quic.dial import dial as dial_h3
 from transport.quic.stateless import Stateless

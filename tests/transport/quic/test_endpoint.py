@@ -15,7 +15,8 @@ from tests.transport.support.echo import connected, echo, served, until
 from transport.quic import dial as dial_module
 from transport.quic import packet, peer
 from transport.quic.admission import Limits
-from transport.quic.connection import Connection, configuration
+from transport.quic.aio.configuration import configuration
+from transport.quic.aio.connection import Connection
 from transport.quic.dial import DialError, Trust, dial
 from transport.quic.endpoint import normalise
 from transport.serve import Listening

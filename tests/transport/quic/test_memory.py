@@ -7,7 +7,7 @@ import tracemalloc
 from pathlib import Path
 
 from tests.transport.support.line import Line
-from transport.quic.connection import Connection
+from transport.quic.aio.connection import Connection
 
 CONNECTIONS = 8
 BUDGET = 27_648

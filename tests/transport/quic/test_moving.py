@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aioquic.quic.events import DatagramFrameReceived
 
-from tests.transport.quic.test_connection import Pair
+from tests.transport.support.pair import Pair
 
 OLD, NEW, SERVER = ("client", 1), ("client", 2), ("server", 1)
 

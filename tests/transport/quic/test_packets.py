@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.transport.support.line import Line
-from transport.quic.connection import ACK_HOLD
+from transport.quic.aio.bounds import ACK_HOLD
 
 COMMIT = 0.003
 """Seconds that a server thinks before it answers."""

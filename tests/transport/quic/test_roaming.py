@@ -16,7 +16,8 @@ from tests.transport.support.road import Road, road
 from tests.transport.support.stack import Stack, running
 from transport.client import Client, Settings, dial
 from transport.client.udp import Movable
-from transport.quic.connection import ROOM_TO_ANSWER, Connection
+from transport.quic.aio.bounds import ROOM_TO_ANSWER
+from transport.quic.aio.connection import Connection
 from transport.quic.roaming import Roaming
 from transport.session import TransportKind
 

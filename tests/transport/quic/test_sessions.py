@@ -14,7 +14,7 @@ from aioquic.quic.events import StreamReset
 from tests.transport.support.echo import connected, echo, served, stream_send, until
 from transport.asgi import ABORT, Message, Receive, Scope, Send
 from transport.quic import capsules, early, sessions
-from transport.quic.connection import STREAM_WINDOW
+from transport.quic.aio.bounds import STREAM_WINDOW
 from transport.quic.dial import Closed, Datagram, Http3Client, Refused, StreamData, WebTransport
 from transport.quic.h3 import HIGH_WATER
 

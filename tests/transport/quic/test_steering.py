@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from transport.quic.connection import CONNECTION_ID_LENGTH
+from transport.quic.aio.bounds import CONNECTION_ID_LENGTH
 from transport.quic.steering import MAX_WORKERS, Slot, program
 from transport.workers import Group, adopt
 

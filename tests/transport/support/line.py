@@ -6,7 +6,8 @@ import heapq
 from itertools import count
 from pathlib import Path
 
-from transport.quic.connection import Connection, configuration
+from transport.quic.aio.configuration import configuration
+from transport.quic.aio.connection import Connection
 from transport.tls import Certificates
 
 
