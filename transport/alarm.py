@@ -48,11 +48,20 @@ class Alarm(Timer):
         """Ring no more."""
         self._alarms.wheel.cancel(self)
 
+    def close(self) -> None:
+        """Ring never again, and let go of whom it would have told."""
+        self.cancel()
+        self._ring = _nobody
+
     def go_off(self, now: float) -> None:
         """The time has come. (For the wheel's owner only.)"""
         # Loops round timers to their clock's tick and may be early by less than that. What was
         # due then must count as due now, or the loop would spin until the tick is over.
         self._ring(max(now, self._when))
+
+
+def _nobody(_: float) -> None:
+    pass
 
 
 class _Alarms:

@@ -281,11 +281,13 @@ class Driver:
         self._machine.lost()
         self._tasks = None
         self._over = True
-        self._alarm.cancel()
+        self._alarm.close()
         self._carrier.abort()
         for task in (self._stream.task, self._datagrams.task, self._closing):
             if task is not None:
                 task.cancel()
+        # One that is cancelled before it ran does not say so itself, and would refer back to us.
+        self._stream.task = self._datagrams.task = self._closing = None
         for future in (self._reader, self._room, self._gone):
             _wake(future)
 

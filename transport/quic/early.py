@@ -72,6 +72,7 @@ class Early:
         """The connection is over."""
         for session_id in list(self._waiting):
             self.take(session_id)
+        self._reject = _nobody
 
     def _expire(self, session_id: int) -> None:
         waiting = self._waiting.pop(session_id, None)
@@ -82,3 +83,7 @@ class Early:
     def _refuse(self, stream_id: int | None) -> None:
         if stream_id is not None:
             self._reject({stream_id}, BUFFERED_STREAM_REJECTED)
+
+
+def _nobody(streams: set[int], code: int) -> None:
+    pass

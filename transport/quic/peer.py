@@ -133,9 +133,12 @@ class Peer:
         if self._gone:
             return
         self._gone = True
-        self._alarm.cancel()
+        self._alarm.close()
         self._tell_lost()
         self._identities.gone(self)
+        # What refers to each other is freed late, and by a collector that stops everybody.
+        self.handler = self.sent = None
+        self.quic.let_go()
 
     def fail(self, error: Exception) -> None:
         """A fault in what handles this connection: log it and close this connection only."""

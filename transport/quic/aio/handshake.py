@@ -16,7 +16,7 @@ from aioquic.tls import Epoch, SessionTicket
 
 from transport.quic.aio.bounds import ACK_HOLD
 from transport.quic.aio.configuration import NATIVE_ALPN
-from transport.quic.aio.frugal import DEAD_KEYS, DEAD_SPACE, Few, FinishedTls
+from transport.quic.aio.frugal import DEAD_KEYS, DEAD_SPACE, Few, FinishedTls, silence
 from transport.quic.aio.identity import Identity
 
 
@@ -66,6 +66,10 @@ class Handshake(Identity):
             self._crypto_streams.pop(epoch, None)
         self._loss.spaces = [self._spaces[Epoch.ONE_RTT]]
         self._ack_delay = ACK_HOLD
+        if not self._native:
+            self._cryptos[Epoch.ZERO_RTT] = DEAD_KEYS
+        if self._quic_logger is None:
+            silence(self._cryptos[Epoch.ONE_RTT])
         for path in self._network_paths:
             path.remote_challenges = Few(path.remote_challenges)  # type: ignore[assignment]
         if not self.configuration.is_client:  # a client still takes session tickets

@@ -9,6 +9,7 @@ from pathlib import Path
 from aioquic.h3.connection import H3Connection
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.stream import QuicStreamSender
+from aioquic.tls import Epoch
 
 from tests.transport.support.pair import Pair
 from transport.quic import aio
@@ -24,6 +25,7 @@ def test_private_names_are_there(pair: Pair) -> None:
     owners: dict[str, object] = {
         "connection": pair.client,
         "recovery": pair.client._loss,
+        "crypto": pair.client._cryptos[Epoch.ONE_RTT].recv,
         "sender": QuicStreamSender(0, True),
         "h3": Http3(pair.client),
         "tls": pair.client.tls,
