@@ -252,7 +252,7 @@ async def _gateway(base: _Base, people: _People, stack: AsyncExitStack) -> Gatew
     chat = Chat(messages, directory, conversations, base.publish, now=unix_ms, observe=observe)
     await stack.enter_async_context(chat)
     presence = Presence(base.bus, uuid4(), clock)
-    desk = Desk(directory, conversations, chat, presence.online)
+    desk = Desk(directory, conversations, chat, presence)
     history = History(messages, chat)
     hub = Hub(base.bus, presence)
     commands = Commands(chat, Calls(history, desk), hub, base.metrics, clock)

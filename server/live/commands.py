@@ -62,6 +62,8 @@ _LINES = ("commands", "calls")
 class _Allowance:
     """What one session has: its buckets, made when first needed, and its lines."""
 
+    __slots__ = ("_buckets", "arrived", "lines", "turns")
+
     def __init__(self, tasks: asyncio.TaskGroup) -> None:
         self._buckets: dict[str, Bucket] = {}
         self.lines = {name: Line(tasks, MAX_WAITING) for name in _LINES}
@@ -101,11 +103,21 @@ class Commands:
 
     async def serve(self, follower: Follower) -> None:
         """Take frames until the session ends, and finish what was begun."""
+        try:
+            # Most sessions never ask for anything: what it takes to answer is made with the first.
+            first = await follower.session.receive()
+        except SessionClosed:
+            return
+        await self._answer(follower, first)
+
+    async def _answer(self, follower: Follower, frame: Frame) -> None:
+        """Take this frame and those after it."""
         async with asyncio.TaskGroup() as tasks:
             allowance = _Allowance(tasks)
             try:
                 while True:
-                    self._take(follower, await follower.session.receive(), allowance)
+                    self._take(follower, frame, allowance)
+                    frame = await follower.session.receive()
             except SessionClosed:
                 # Not raised through the group, which would cancel what is under way.
                 for line in allowance.lines.values():

@@ -35,8 +35,8 @@ class Follower:
         self.caller = caller
         self.asked_to_move = False
         self._held: list[Frame] | None = []
-        self._cursors: dict[UUID, tuple[int, int]] = {}
-        """The last (epoch, seq) told, of the conversations that were resumed."""
+        self._cursors: dict[UUID, tuple[int, int]] | None = None
+        """The last (epoch, seq) told, of the conversations that were resumed, if any were."""
 
     @property
     def welcomed(self) -> bool:
@@ -48,8 +48,8 @@ class Follower:
         self.tell(welcome)
         for entry in replay:
             self.tell(entry)
-        for resumed in welcome.resumed:
-            self._cursors[resumed.conversation] = (resumed.epoch, resumed.head)
+        if welcome.resumed:
+            self._cursors = {one.conversation: (one.epoch, one.head) for one in welcome.resumed}
         for frame in (*then, *held):
             self.tell(frame)
 
@@ -74,8 +74,8 @@ class Follower:
             self.session.close(CloseCode.GOING_AWAY, "too much happened meanwhile; resume")
 
     def _is_old(self, entry: Deliver) -> bool:
-        cursor = self._cursors.get(entry.conversation)
-        if cursor is None:
+        cursor = None if self._cursors is None else self._cursors.get(entry.conversation)
+        if self._cursors is None or cursor is None:
             return False
         if (entry.epoch, entry.seq) <= cursor:
             return True

@@ -16,6 +16,7 @@ from random import Random
 from typing import Protocol
 
 import structlog
+from prometheus_client import Gauge
 
 from server.domain.people import Caller, Role
 from server.domain.refusal import Refusal
@@ -94,22 +95,17 @@ class Gateway:
 
     async def serve(self, session: Session, home: frozenset[str] = frozenset()) -> None:
         """Serve one session to its end. `home`: the origins of our own pages, as it came to us."""
-        address = session.info.peer[0]
-        if self._draining or not self._admission.enter(address):
-            code = CloseCode.GOING_AWAY if self._draining else CloseCode.OVERLOADED
-            session.close(code, "no room here; come back later")
-            self._metrics.ended(session.counters, code.name)
+        if not self._enter(session):
             return
-        self._sessions.add(session)
-        self._empty.clear()
         try:
-            await self._attend(session, home)
+            follower = await self._follow(session, home)
+            if follower is not None:
+                try:
+                    await self._commands.serve(follower)
+                finally:
+                    await self._part(follower)
         finally:
-            self._sessions.discard(session)
-            self._admission.leave(address)
-            if not self._sessions:
-                self._empty.set()
-            self._metrics.ended(session.counters, await _end_of(session))
+            await self._leave(session)
 
     async def drain(self, seconds: float) -> None:
         """Ask all to move on within `seconds`, then close who is left. 0: close at once."""
@@ -139,23 +135,52 @@ class Gateway:
         else:
             follower.session.close(CloseCode.GOING_AWAY, "begin anew")
 
-    async def _attend(self, session: Session, home: frozenset[str]) -> None:
+    def _enter(self, session: Session) -> bool:
+        if self._draining or not self._admission.enter(session.info.peer[0]):
+            code = CloseCode.GOING_AWAY if self._draining else CloseCode.OVERLOADED
+            session.close(code, "no room here; come back later")
+            self._metrics.ended(session.counters, code.name)
+            return False
+        self._sessions.add(session)
+        self._empty.clear()
+        return True
+
+    async def _leave(self, session: Session) -> None:
+        self._sessions.discard(session)
+        self._admission.leave(session.info.peer[0])
+        if not self._sessions:
+            self._empty.set()
+        self._metrics.ended(session.counters, await _end_of(session))
+
+    async def _follow(self, session: Session, home: frozenset[str]) -> Follower | None:
+        """The session as a welcomed follower, who has to `_part`; None when it is not let in."""
         try:
             hello = await session.receive()
             assert isinstance(hello, Hello)  # The machine lets nothing else come first.
             caller = await self._identify(session, hello, home)
         except SessionClosed:
-            return
+            return None
         except NotAdmitted as refused:
             log.info("session.refused", **_about(session), code=refused.code.name)
             session.close(refused.code, refused.reason)
-            return
+            return None
         log.debug("session.joined", **_about(session), who=caller.who)
-        gauge = self._metrics.sessions.labels(session.info.transport, caller.role.name.lower())
-        async with self._hub.following(session, caller) as follower:
-            with gauge.track_inprogress():
-                if await self._welcome(follower, hello):
-                    await self._commands.serve(follower)
+        follower = await self._hub.join(session, caller)
+        self._gauge(follower).inc()
+        try:
+            await self._welcome(follower, hello)
+        except BaseException:
+            await self._part(follower)
+            raise
+        return follower
+
+    async def _part(self, follower: Follower) -> None:
+        self._gauge(follower).dec()
+        await self._hub.leave(follower)
+
+    def _gauge(self, follower: Follower) -> Gauge:
+        transport, role = follower.session.info.transport, follower.caller.role
+        return self._metrics.sessions.labels(transport, role.name.lower())
 
     async def _identify(self, session: Session, hello: Hello, home: frozenset[str]) -> Caller:
         if hello.version != VERSION:
@@ -180,20 +205,19 @@ class Gateway:
             )
         return caller
 
-    async def _welcome(self, follower: Follower, hello: Hello) -> bool:
+    async def _welcome(self, follower: Follower, hello: Hello) -> None:
         caller, session = follower.caller, follower.session
         try:
             state = await self._desk.state(caller)
             replay = await self._history.replay(caller, hello.resume)
         except Refusal as error:
             session.close(CloseCode.INTERNAL, error.message)
-            return False
+            return
         welcome = Welcome(
             VERSION, session.info.id, caller.who, self._now(), HEARTBEAT, replay.resumed, state
         )
         agents = self._hub.agents_online(caller.shop) if caller.role is Role.VISITOR else ()
         follower.welcome(welcome, map(deliver, replay.entries), agents)
-        return True
 
 
 def _about(session: Session) -> dict[str, str]:

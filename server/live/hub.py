@@ -11,8 +11,7 @@ May import: bus, domain, service's view; the frames of transport.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -33,25 +32,29 @@ class _Room:
     def __init__(self, receiver: Callable[[Event], None]) -> None:
         self.receiver = receiver
         self.agents: set[Follower] = set()
-        self.visitors: dict[UUID, set[Follower]] = {}
+        self.visitors: dict[UUID, tuple[Follower, ...]] = {}
+        """Tuples: nearly everybody has one session, and an empty set takes 216 bytes."""
 
     def add(self, follower: Follower) -> None:
-        self._set(follower.caller).add(follower)
+        caller = follower.caller
+        if caller.role is Role.AGENT:
+            self.agents.add(follower)
+        else:
+            self.visitors[caller.id] = (*self.visitors.get(caller.id, ()), follower)
 
     def remove(self, follower: Follower) -> None:
-        self._set(follower.caller).discard(follower)
-        if not self.visitors.get(follower.caller.id, True):
-            del self.visitors[follower.caller.id]
+        caller = follower.caller
+        if caller.role is Role.AGENT:
+            self.agents.discard(follower)
+            return
+        others = tuple(one for one in self.visitors.pop(caller.id) if one is not follower)
+        if others:
+            self.visitors[caller.id] = others
 
     def everybody(self) -> Iterator[Follower]:
         yield from self.agents
         for followers in self.visitors.values():
             yield from followers
-
-    def _set(self, caller: Caller) -> set[Follower]:
-        if caller.role is Role.AGENT:
-            return self.agents
-        return self.visitors.setdefault(caller.id, set())
 
 
 class Hub:
@@ -75,9 +78,8 @@ class Hub:
         """Everybody here."""
         return [follower for room in self._rooms.values() for follower in room.everybody()]
 
-    @asynccontextmanager
-    async def following(self, session: Session, caller: Caller) -> AsyncIterator[Follower]:
-        """The session as a follower, from before this block runs until it is left."""
+    async def join(self, session: Session, caller: Caller) -> Follower:
+        """The session as a follower, from now until it `leaves`."""
         follower = Follower(session, caller)
         async with self._doors:
             room = self._rooms.get(caller.shop)
@@ -88,32 +90,27 @@ class Hub:
                 self._presence.ask(caller.shop)
             room.add(follower)
         self._presence.arrived(caller, session.info.transport)
-        try:
-            yield follower
-        finally:
-            room.remove(follower)
-            self._presence.left(caller, session.info.transport)
-            await self._close_if_empty(caller.shop)
+        return follower
 
-    def agents_online(self, shop: str) -> list[frames.Presence]:
-        """What a visitor is told first: which agents are there."""
-        return [
-            _presence(person, transport)
-            for person, transport in self._presence.online(shop)
-            if person.startswith(Role.AGENT.value)
-        ]
-
-    def publish(self, shop: str, event: Typed | Reached) -> None:
-        """Pass on what is told but not kept."""
-        self._bus.publish(shop, event)
-
-    async def _close_if_empty(self, shop: str) -> None:
+    async def leave(self, follower: Follower) -> None:
+        """Tell it nothing any more."""
+        shop = follower.caller.shop
+        self._rooms[shop].remove(follower)
+        self._presence.left(follower.caller, follower.session.info.transport)
         async with self._doors:
             room = self._rooms.get(shop)
             if room is not None and not room.agents and not room.visitors:
                 del self._rooms[shop]
                 await self._bus.unsubscribe(shop, room.receiver)
                 self._presence.forget(shop)
+
+    def agents_online(self, shop: str) -> list[frames.Presence]:
+        """What a visitor is told first: which agents are there."""
+        return [_presence(who, transport) for who, transport in self._presence.agents(shop)]
+
+    def publish(self, shop: str, event: Typed | Reached) -> None:
+        """Pass on what is told but not kept."""
+        self._bus.publish(shop, event)
 
     def _receive(self, shop: str, event: Event) -> None:
         if (room := self._rooms.get(shop)) is not None:

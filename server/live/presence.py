@@ -6,15 +6,18 @@ that time. Everybody hears the announcements over the bus
 and forgets what was not repeated for FORGET_AFTER seconds, so a killed worker's people go offline
 by themselves.
 
-What holds always: a person is online while any worker says so; announcing never waits.
+What holds always: a person is online while any worker says so; announcing never waits; asking for
+one person takes the same time however many are online, and so does what is done every second for
+those who neither come nor go.
 May import: bus, domain.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import NamedTuple
 from uuid import UUID
 
 from server.bus.base import Asked, Bus, Seen
@@ -28,6 +31,18 @@ FORGET_AFTER = 50.0
 """Seconds after which somebody who is not announced any more is offline."""
 
 
+class _Sighting(NamedTuple):
+    """What a worker said of somebody, and when it was last heard."""
+
+    source: UUID
+    transport: str
+    at: float
+
+
+_Person = tuple[str, str]
+"""(shop, text id)."""
+
+
 class Presence:
     """The board of who is online. `clock` gives monotonic seconds."""
 
@@ -35,34 +50,43 @@ class Presence:
         self._bus = bus
         self._source = source
         self._clock = clock
-        self._mine: dict[tuple[str, str], list[str]] = {}
-        """(shop, text id): the transports of the sessions here, the newest last."""
-        self._board: dict[str, dict[str, dict[UUID, tuple[str, float]]]] = {}
-        """shop: text id: worker: (transport, when last heard)."""
+        self._mine: list[dict[_Person, tuple[str, ...]]] = [{} for _ in range(ANNOUNCE_EVERY)]
+        """The transports of the sessions here, the newest last, by the second that announces."""
+        self._board: dict[str, dict[str, tuple[_Sighting, ...]]] = {}
+        """By shop and text id; who was heard of last stands last, in either."""
+        self._agents: dict[str, set[str]] = {}
+        """Those of them that are agents, by shop."""
 
     def arrived(self, caller: Caller, transport: str) -> None:
         """A session of somebody began here."""
-        self._mine.setdefault((caller.shop, caller.who), []).append(transport)
-        self._announce(caller.shop, caller.who)
+        person = (caller.shop, caller.who)
+        people = self._slot(person)
+        people[person] = (*people.get(person, ()), transport)
+        self._announce(person)
 
     def left(self, caller: Caller, transport: str) -> None:
         """A session of somebody ended here."""
-        sessions = self._mine[caller.shop, caller.who]
+        person = (caller.shop, caller.who)
+        people = self._slot(person)
+        sessions = list(people.pop(person))
         sessions.remove(transport)
-        if not sessions:
-            del self._mine[caller.shop, caller.who]
-        self._announce(caller.shop, caller.who)
+        if sessions:
+            people[person] = tuple(sessions)
+        self._announce(person)
 
     def heard(self, shop: str, seen: Seen) -> str | None:
         """Take an announcement; returns the transport over which the person is online, if any."""
-        workers = self._board.setdefault(shop, {}).setdefault(seen.who, {})
-        workers.pop(seen.source, None)
+        now, board = self._clock(), self._board.setdefault(shop, {})
+        others = (one for one in board.pop(seen.who, ()) if one.source != seen.source)
+        sightings = tuple(one for one in others if one.at >= now - FORGET_AFTER)
         if seen.transport is not None:
-            workers[seen.source] = (seen.transport, self._clock())
-        if workers:
-            return next(reversed(workers.values()))[0]
-        del self._board[shop][seen.who]
-        return None
+            sightings += (_Sighting(seen.source, seen.transport, now),)
+        if sightings:
+            board[seen.who] = sightings
+        if seen.who.startswith(Role.AGENT.value):
+            self._agents.setdefault(shop, set())
+            (self._agents[shop].add if sightings else self._agents[shop].discard)(seen.who)
+        return sightings[-1].transport if sightings else None
 
     def ask(self, shop: str) -> None:
         """Ask the other workers who is online there."""
@@ -72,19 +96,29 @@ class Presence:
         """Tell another worker of the people here, the agents first: everybody sees those."""
         if by.source == self._source:
             return
-        people = [who for place, who in self._mine if place == shop]
-        people.sort(key=lambda who: not who.startswith(Role.AGENT.value))
-        for who in islice(people, AT_ONCE):
-            self._announce(shop, who)
+        people = [person for slot in self._mine for person in slot if person[0] == shop]
+        people.sort(key=lambda person: not person[1].startswith(Role.AGENT.value))
+        for person in islice(people, AT_ONCE):
+            self._announce(person)
 
-    def online(self, shop: str) -> list[tuple[str, str]]:
-        """Everybody who is online in the shop, with the transport."""
-        people = self._board.get(shop, {})
-        return [(who, next(reversed(w.values()))[0]) for who, w in people.items()]
+    def transport(self, shop: str, who: str) -> str | None:
+        """Over which transport this person is online, if they are."""
+        sightings = self._board.get(shop, {}).get(who)
+        return sightings[-1].transport if sightings else None
+
+    def online(self, shop: str) -> Iterator[tuple[str, str]]:
+        """Everybody who is online in the shop, with the transport. Take it before you wait."""
+        return ((who, seen[-1].transport) for who, seen in self._board.get(shop, {}).items())
+
+    def agents(self, shop: str) -> list[tuple[str, str]]:
+        """The agents among them."""
+        board = self._board.get(shop, {})
+        return [(who, board[who][-1].transport) for who in self._agents.get(shop, ())]
 
     def forget(self, shop: str) -> None:
         """Nobody here listens to the shop any more: what is known of it grows stale."""
         self._board.pop(shop, None)
+        self._agents.pop(shop, None)
 
     async def run(self) -> None:
         """Announce a share of the people every second, and forget the silent, for ever."""
@@ -92,24 +126,30 @@ class Presence:
         while True:
             await asyncio.sleep(1.0)
             turn = (turn + 1) % ANNOUNCE_EVERY
-            for shop, who in list(self._mine):
-                if hash(who) % ANNOUNCE_EVERY == turn:
-                    self._announce(shop, who)
+            for person in tuple(self._mine[turn]):
+                self._announce(person)
             self._expire()
 
-    def _announce(self, shop: str, who: str) -> None:
-        sessions = self._mine.get((shop, who))
+    def _slot(self, person: _Person) -> dict[_Person, tuple[str, ...]]:
+        return self._mine[hash(person) % ANNOUNCE_EVERY]
+
+    def _announce(self, person: _Person) -> None:
+        shop, who = person
+        sessions = self._slot(person).get(person)
         self._bus.publish(shop, Seen(self._source, who, sessions[-1] if sessions else None))
 
     def _expire(self) -> None:
-        """Say of those who fell silent, in the name of their worker, that they are gone."""
+        """Say of those who fell silent, in the name of their workers, that they are gone.
+
+        Who was heard of longest ago stands first, so only the silent are looked at. Of somebody
+        whom another worker still announces, a silent worker is forgotten when that one is heard.
+        """
         limit = self._clock() - FORGET_AFTER
-        for shop, board in self._board.items():
-            silent = [
-                (who, source)
-                for who, workers in board.items()
-                for source, (_, at) in workers.items()
-                if at < limit
-            ]
-            for who, source in silent:
-                self._bus.publish(shop, Seen(source, who, None))
+        for shop, board in tuple(self._board.items()):
+            silent = []
+            for who, sightings in board.items():
+                if sightings[-1].at >= limit:
+                    break
+                silent += [Seen(sighting.source, who, None) for sighting in sightings]
+            for seen in silent:
+                self._bus.publish(shop, seen)

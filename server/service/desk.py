@@ -7,8 +7,9 @@ May import: domain, service; storage; the wire's packing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
@@ -33,20 +34,29 @@ MAX_PEOPLE = 200
 STATE_SHARE = 15_000
 """Bytes each list in `welcome` may have; four of them and the settings fit into a frame."""
 
-Online = Callable[[str], Sequence[tuple[str, str]]]
-"""Who is online in a shop: (text id, transport)."""
+
+class Board(Protocol):
+    """Who is online."""
+
+    def transport(self, shop: str, who: str) -> str | None:
+        """Over which transport this person is online, if they are."""
+        ...
+
+    def online(self, shop: str) -> Iterator[tuple[str, str]]:
+        """Everybody who is: (text id, transport)."""
+        ...
 
 
 class Desk:
     """Reads of the directory, for people."""
 
     def __init__(
-        self, directory: Directory, conversations: Conversations, chat: Chat, online: Online
+        self, directory: Directory, conversations: Conversations, chat: Chat, board: Board
     ) -> None:
         self._directory = directory
         self._conversations = conversations
         self._chat = chat
-        self._online = online
+        self._board = board
 
     async def inbox(
         self, caller: Caller, status: str | None, cursor: str | None, limit: int
@@ -101,16 +111,16 @@ class Desk:
     def _people(self, shop: str) -> dict[str, Any]:
         online = [
             pack({"who": who, "state": "online", "detail": {"transport": transport}})
-            for who, transport in self._online(shop)[:MAX_PEOPLE]
+            for who, transport in islice(self._board.online(shop), MAX_PEOPLE)
         ]
         return {"people": fit(online, 2 * STATE_SHARE)}
 
     async def _summaries(self, caller: Caller, records: Iterable[Conversation]) -> list[Raw]:
         known = await self._conversations.catch_up(list(records))
         visitors = await self._directory.get_visitors([one.record.visitor for one in known])
-        online = dict(self._online(caller.shop))
         return [
-            pack(_summary(caller, one, visitors.get(one.record.visitor), online)) for one in known
+            pack(_summary(caller, one, visitors.get(one.record.visitor), self._board))
+            for one in known
         ]
 
 
@@ -128,12 +138,11 @@ def _colleague(agent: Agent) -> dict[str, Any]:
     return {"id": people.who(Role.AGENT, agent.id), "name": agent.name}
 
 
-def _summary(
-    caller: Caller, known: Known, visitor: Visitor | None, online: dict[str, str]
-) -> dict[str, Any]:
+def _summary(caller: Caller, known: Known, visitor: Visitor | None, board: Board) -> dict[str, Any]:
     record, fold = known.record, known.fold
     last = fold.last(caller.role)
     who = people.who(Role.VISITOR, record.visitor)
+    transport = board.transport(caller.shop, who)
     return {
         "id": record.id,
         "visitor": {
@@ -159,8 +168,8 @@ def _summary(
         "reads": fold.reads,
         "rating": fold.rating,
         "presence": {
-            "state": "online" if who in online else "offline",
-            "transport": online.get(who),
+            "state": "offline" if transport is None else "online",
+            "transport": transport,
         },
         "created_at": record.created_at,
         "updated_at": fold.updated_at or record.created_at,

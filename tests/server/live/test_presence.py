@@ -64,6 +64,43 @@ async def test_a_worker_that_falls_silent_is_forgotten() -> None:
     assert board.said == [Seen(OTHER, VISITOR.who, None)]
 
 
+async def test_a_silent_worker_is_forgotten_of_somebody_whom_another_announces() -> None:
+    board = await Board().start()
+    board.presence.heard("shop", Seen(OTHER, VISITOR.who, "websocket-h2"))
+    board.now = FORGET_AFTER + 1
+    board.presence.heard("shop", Seen(ME, VISITOR.who, "webtransport"))
+    board.presence._expire()
+    assert board.online() == {VISITOR.who: "webtransport"}
+    assert board.presence.heard("shop", Seen(ME, VISITOR.who, None)) is None
+
+
+async def test_only_who_fell_silent_goes() -> None:
+    board = await Board().start()
+    silent, repeated, late = (Caller(Role.VISITOR, UUID(int=n), "shop").who for n in (11, 12, 13))
+    for who in (silent, repeated):
+        board.presence.heard("shop", Seen(OTHER, who, "quic"))
+    board.now = FORGET_AFTER / 2
+    for who in (late, repeated):
+        board.presence.heard("shop", Seen(OTHER, who, "quic"))
+    board.now = FORGET_AFTER + 1
+    board.presence._expire()
+    assert [seen.who for seen in board.said] == [silent]
+    assert set(board.online()) == {repeated, late}
+    assert board.presence.transport("shop", silent) is None
+    assert board.presence.transport("shop", late) == "quic"
+
+
+async def test_agents_are_known_apart() -> None:
+    board = await Board().start()
+    agent = Caller(Role.AGENT, UUID(int=8), "shop")
+    board.presence.arrived(VISITOR, "webtransport")
+    board.presence.arrived(agent, "websocket-h1")
+    assert board.presence.agents("shop") == [(agent.who, "websocket-h1")]
+    board.presence.left(agent, "websocket-h1")
+    assert board.presence.agents("shop") == []
+    assert board.presence.agents("other") == []
+
+
 async def test_a_worker_that_asks_is_told_of_the_people_here_agents_first() -> None:
     board = await Board().start()
     agent = Caller(Role.AGENT, UUID(int=8), "shop")
