@@ -101,8 +101,8 @@ class LaneReceiver:
         self._buffer = bytearray()
         self._floor = 0
         """Every frame up to this number came by the stream and was handed up."""
-        self._ahead: set[int] = set()
-        """Numbers past the floor that were handed up already."""
+        self._ahead = 0
+        """Bit i: frame `_floor + 1 + i` was handed up already. At most WINDOW bits."""
         self._waiting: dict[int, bytes] = {}
         """Frames that came before the frame they must follow."""
         self._blocked: dict[int, list[int]] = {}
@@ -134,7 +134,7 @@ class LaneReceiver:
         if number == 0:
             self._counters.frames_received += 1
             yield frame
-        elif number <= self._floor or number in self._ahead or number in self._waiting:
+        elif self._handed_up(number) or number in self._waiting:
             self._counters.duplicates += 1
             self._counters.wasted_received += 1
         elif number > self._floor + WINDOW:
@@ -142,22 +142,24 @@ class LaneReceiver:
         else:
             self._counters.first_by_datagram += 1
             before = number - back if back else 0
-            if before <= self._floor or before in self._ahead:
+            if self._handed_up(before):
                 yield from self._hand_up(number, frame)
             else:
                 self._waiting[number] = frame
                 self._blocked.setdefault(before, []).append(number)
 
     def _stream_frame(self, frame: bytes) -> Iterator[bytes]:
-        number = self._floor + 1
-        if number in self._ahead:
+        number = self._floor = self._floor + 1
+        came = self._ahead & 1
+        self._ahead >>= 1
+        if came:
             self._counters.duplicates += 1
-            self._ahead.discard(number)
-            self._floor = number
-            return
-        # It cannot be waiting: what it waits for has a lower number, so the stream brought it.
-        self._floor = number
-        yield from self._hand_up(number, frame)
+        else:
+            # It cannot be waiting: what it waits for has a lower number, so the stream brought it.
+            yield from self._hand_up(number, frame)
+
+    def _handed_up(self, number: int) -> bool:
+        return number <= self._floor or bool(self._ahead >> number - self._floor - 1 & 1)
 
     def _hand_up(self, number: int, frame: bytes) -> Iterator[bytes]:
         """Hand up a frame, then all that waited for it."""
@@ -165,7 +167,7 @@ class LaneReceiver:
         while ready:
             number, frame = ready.pop(0)
             if number > self._floor:
-                self._ahead.add(number)
+                self._ahead |= 1 << number - self._floor - 1
             self._counters.frames_received += 1
             yield frame
             for later in self._blocked.pop(number, ()):

@@ -220,6 +220,8 @@ class LaneSender:
             del self._pending[pending.number]
             pending.streamed = now
             self.queued -= len(pending.frame)
+        if gone and not self._pending:
+            self._pending = {}  # A dictionary that was emptied keeps its room: most sessions idle.
         return [Packet(Via.STREAM, varint.encode(len(p.frame)) + p.frame) for p in gone]
 
     def _copy(self, pending: _Pending, now: float) -> Packet:
