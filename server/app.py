@@ -188,7 +188,7 @@ async def _base(
     metrics = Metrics()
     bus: LocalBus | UnixBus
     if shared is None:
-        bus, gather = LocalBus(), metrics.gather
+        bus, gather = LocalBus(), metrics.text
         publish: Callable[[str, Appended], None] = bus.publish
     else:
         bus, publish = UnixBus(shared.bus), _by_the_store

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from prometheus_client.registry import Collector
 
 from storage.remote.unix import bind, remove
 
-TIMEOUT = 1.0
+TIMEOUT = 5.0
+"""A worker with very many sessions counts them in small pieces, between its other work."""
 MAX_TEXT = 4_194_304
 _NAME = re.compile(r"metrics-(\d+)\.sock")
 
@@ -33,12 +34,14 @@ log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def listening(path: Path, text: Callable[[], bytes]) -> AsyncIterator[None]:
+async def listening(path: Path, text: Callable[[], Awaitable[bytes]]) -> AsyncIterator[None]:
     """Show `text` at `path` until the block is left. Raises OSError when it cannot be bound."""
 
-    def show(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(text())
-        writer.close()
+    async def show(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            writer.write(await text())
+        finally:
+            writer.close()
 
     server = await asyncio.start_unix_server(show, sock=bind(path))
     try:

@@ -146,11 +146,16 @@ class Gateway:
         return True
 
     async def _leave(self, session: Session) -> None:
-        self._sessions.discard(session)
-        self._admission.leave(session.info.peer[0])
-        if not self._sessions:
-            self._empty.set()
-        self._metrics.ended(session.counters, await _end_of(session))
+        code = CloseCode.INTERNAL.name
+        try:
+            code = await _end_of(session)
+        finally:
+            # In one breath: whoever counts sessions meanwhile must find it in one place.
+            self._sessions.discard(session)
+            self._metrics.ended(session.counters, code)
+            self._admission.leave(session.info.peer[0])
+            if not self._sessions:
+                self._empty.set()
 
     async def _follow(self, session: Session, home: frozenset[str]) -> Follower | None:
         """The session as a welcomed follower, who has to `_part`; None when it is not let in."""
