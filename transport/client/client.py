@@ -37,7 +37,7 @@ from transport.client.outbox import Outbox
 from transport.client.race import race
 from transport.client.settings import Connected, Settings, Token
 from transport.client.tickets import TicketCache
-from transport.client.udp import Movable
+from transport.client.udp import Movable, Unanswered
 from transport.driver import Driver
 from transport.errors import Advice, CloseCode, LocalProtocolError, SessionClosed, advice
 from transport.session import TransportKind
@@ -235,21 +235,44 @@ class Client:
         return link
 
     async def _open(self, token: str) -> Link:
-        """A session that has said hello. One with a ticket has done so before the server answered,
-        and while it is not answered the other ways are tried: what both say counts once."""
-        settings = self.settings
+        """A session that has said hello. While the first is not answered the others are tried, and
+        may say it as well: what is said twice counts once."""
+        attempts = [partial(self._way, kind, token) for kind in self.settings.transports]
         early = await self._start_early(token)
-        if early is None:
-            session = await race(self._ways(), settings.head_start, Driver.abort)
-            return self._start(session, token)
-        attempts = [early.answered, *self._ways()]
-        session = await race(attempts, settings.head_start, Driver.abort)
-        if session is early.session:
-            return early
-        if self._link is early:
+        if early is not None:
+            attempts.insert(0, partial(self._answered, early))
+        link = await race(attempts, self.settings.head_start, self._give_up)
+        if self._link is None:
+            self._adopt(link)
+        return link
+
+    async def _way(self, kind: TransportKind, token: str) -> Link:
+        """Say hello over this transport as soon as it can be said, and see whether it is heard."""
+        session = await self._dial(kind)
+        link = self._start(session, token)
+        carrier = session.carrier
+        if isinstance(carrier, Unanswered):
+            try:
+                await carrier.answered()
+            except BaseException:
+                self._give_up(link)
+                raise
+        return link
+
+    async def _answered(self, early: Link) -> Link:
+        """What was said with a ticket is answered by `welcome`, or not at all."""
+        try:
+            await early.answered()
+        except BaseException:
+            self._give_up(early)
+            raise
+        return early
+
+    def _give_up(self, link: Link) -> None:
+        """Another way was better, or this one led nowhere."""
+        if self._link is link:
             self._link = None
-        early.session.abort()
-        return self._start(session, token)
+        link.session.abort()
 
     async def _start_early(self, token: str) -> Link | None:
         """Say hello to a server that we have a ticket of, beside the first packet to it."""
@@ -261,9 +284,6 @@ class Client:
             return None
         session = await self._dial(TransportKind.QUIC, early=True)
         return self._start(session, token)
-
-    def _ways(self) -> list[Callable[[], Coroutine[Any, Any, Driver]]]:
-        return [partial(self._dial, kind) for kind in self.settings.transports]
 
     async def _dial(self, kind: TransportKind, *, early: bool = False) -> Driver:
         settings = self.settings
@@ -277,6 +297,7 @@ class Client:
             roaming=settings.roaming,
             tickets=self._tickets,
             early=early,
+            eager=True,
         )
 
     def _start(self, session: Driver, token: str) -> Link:

@@ -11,8 +11,9 @@ May import: client, quic, driver, session, errors.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import ParamSpec
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -41,41 +42,9 @@ KINDS = (
 )
 """What this client speaks, best first."""
 
+Options = ParamSpec("Options")
+
 _PLAIN = {"http": "ws", "ws": "ws", "https": "wss", "wss": "wss"}
-
-
-@asynccontextmanager
-async def dial(
-    url: str,
-    kind: TransportKind,
-    *,
-    trust: Trust | None = None,
-    origin: str | None = None,
-    timeout: float = DIAL_TIMEOUT,
-    datagrams: bool = True,
-    roaming: Roaming | None = None,
-    tickets: TicketCache | None = None,
-    early: bool = False,
-) -> AsyncIterator[Driver]:
-    """A running session, until the block is left."""
-    session = await connect(
-        url,
-        kind,
-        trust=trust,
-        origin=origin,
-        timeout=timeout,
-        datagrams=datagrams,
-        roaming=roaming,
-        tickets=tickets,
-        early=early,
-    )
-    # Not a TaskGroup: what the block raises should come out as it is, not in a group.
-    running = asyncio.ensure_future(session.run())
-    try:
-        yield session
-    finally:
-        session.close(CloseCode.NORMAL)
-        await running
 
 
 async def connect(
@@ -89,11 +58,13 @@ async def connect(
     roaming: Roaming | None = None,
     tickets: TicketCache | None = None,
     early: bool = False,
+    eager: bool = False,
 ) -> Driver:
     """A connected session that does not run yet: await its `run` somewhere, or `abort` it.
 
     When `early` is asked for and `tickets` has one of the server, a session over QUIC is returned
-    before the server was asked: see `client.native`.
+    before the server was asked: see `client.native`. One that is asked for with `eager` may still
+    be refused, which its carrier tells: see `client.udp.Unanswered`.
     """
     trust = trust or Trust()
     parts = urlsplit(url)
@@ -113,7 +84,7 @@ async def connect(
             early=early,
         )
     else:
-        carrier, peer = await _carrier(url, kind, trust, origin, timeout, datagrams, roaming)
+        carrier, peer = await _carrier(url, kind, trust, origin, timeout, datagrams, roaming, eager)
     info = SessionInfo(
         id=uuid4(),
         transport=kind,
@@ -125,6 +96,29 @@ async def connect(
     return Driver(carrier, info, Role.CLIENT)
 
 
+def _running(
+    connect: Callable[Options, Awaitable[Driver]],
+) -> Callable[Options, AbstractAsyncContextManager[Driver]]:
+    """The same options, for a session that runs until the block is left."""
+
+    @asynccontextmanager
+    async def dial(*args: Options.args, **options: Options.kwargs) -> AsyncIterator[Driver]:
+        session = await connect(*args, **options)
+        # Not a TaskGroup: what the block raises should come out as it is, not in a group.
+        running = asyncio.ensure_future(session.run())
+        try:
+            yield session
+        finally:
+            session.close(CloseCode.NORMAL)
+            await running
+
+    return dial
+
+
+dial = _running(connect)
+"""`connect`, and a running session until the block is left."""
+
+
 async def _carrier(
     url: str,
     kind: TransportKind,
@@ -133,6 +127,7 @@ async def _carrier(
     timeout: float,
     datagrams: bool,
     roaming: Roaming | None,
+    eager: bool,
 ) -> tuple[Carrier, tuple[str, int]]:
     parts = urlsplit(url)
     if kind in (TransportKind.WEBTRANSPORT, TransportKind.WEBSOCKET_H3):
@@ -144,6 +139,7 @@ async def _carrier(
             timeout=timeout,
             datagrams=datagrams,
             roaming=roaming,
+            eager=eager,
         )
     if kind is TransportKind.WEBSOCKET_H1:
         url = urlunsplit(parts._replace(scheme=_PLAIN[parts.scheme]))

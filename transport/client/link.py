@@ -41,14 +41,13 @@ class Link:
         await asyncio.wait([self.over], timeout=seconds)
         return self.over.done()
 
-    async def answered(self) -> Driver:
-        """Wait for `welcome` or a close code: the session. Raises DialError when its transport
-        came to nothing."""
+    async def answered(self) -> None:
+        """Wait for `welcome` or a close code. Raises DialError when its transport came to
+        nothing."""
         moments: list[asyncio.Future[Any]] = [self.welcome, self.over]
         await asyncio.wait(moments, return_when=asyncio.FIRST_COMPLETED)
         if not self.welcome.done() and self.over.result().code == CloseCode.ABNORMAL:
             raise DialError(f"the server did not answer: {self.over.result().reason}")
-        return self.session
 
     async def _first_of(self, moment: asyncio.Future[Welcome] | asyncio.Future[Drain]) -> None:
         await asyncio.wait([moment, self.over], return_when=asyncio.FIRST_COMPLETED)

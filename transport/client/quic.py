@@ -36,6 +36,15 @@ class WebTransportCarrier:
         """From our `close` until the server has acknowledged it."""
         self.max_datagram = session.max_datagram_size
 
+    async def answered(self) -> None:
+        """Wait until the server has taken the session. Raises DialRefused, DialError."""
+        try:
+            await self._session.accepted()
+        except quic.Refused as error:
+            raise DialRefused(error.status) from None
+        except quic.ConnectionLost as error:
+            raise DialError(str(error)) from error
+
     async def receive(self) -> tuple[Via, bytes]:
         if self._ended:
             raise SessionClosed(CloseCode.ABNORMAL, "connection lost", remote=True)
@@ -132,19 +141,23 @@ async def connect_quic(
     timeout: float,
     datagrams: bool,
     roaming: Roaming | None = None,
+    eager: bool = False,
 ) -> tuple[Carrier, tuple[str, int]]:
-    """Connect to the host of the URL over UDP; the carrier and the server's name and port."""
+    """Connect to the host of the URL over UDP; the carrier and the server's name and port. An
+    `eager` one can be spoken on before the server has answered, where the protocol allows it."""
     peer = (parts.hostname or "", parts.port or 443)
     try:
         async with asyncio.timeout(timeout):
             client = await _shake_hands(*peer, believed(trust), timeout, datagrams, roaming)
             try:
-                return await _open(client, parts.path, kind, origin), peer
+                return await _open(client, parts.path, kind, origin, eager), peer
             except BaseException:
                 client.leave()
                 raise
     except quic.Refused as error:
         raise DialRefused(error.status) from None
+    except DialRefused:
+        raise
     except (quic.DialError, quic.ConnectionLost, DialError, TimeoutError, OSError) as error:
         raise DialError(f"cannot connect to {parts.geturl()} over UDP: {error}") from error
 
@@ -179,9 +192,12 @@ async def _shake_hands(
 
 
 async def _open(
-    client: quic.Http3Client, path: str, kind: TransportKind, origin: str | None
+    client: quic.Http3Client, path: str, kind: TransportKind, origin: str | None, eager: bool
 ) -> Carrier:
     headers = [] if origin is None else [(b"origin", origin.encode())]
-    if kind is TransportKind.WEBTRANSPORT:
-        return WebTransportCarrier(client, await client.open_webtransport(path, headers))
-    return WebSocketCarrier(client, await client.open_websocket(path, headers))
+    if kind is TransportKind.WEBSOCKET_H3:
+        return WebSocketCarrier(client, await client.open_websocket(path, headers))
+    carrier = WebTransportCarrier(client, await client.begin_webtransport(path, headers))
+    if not eager:
+        await carrier.answered()
+    return carrier

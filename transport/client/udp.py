@@ -26,6 +26,15 @@ class Movable(Protocol):
         ...
 
 
+@runtime_checkable
+class Unanswered(Protocol):
+    """A carrier that may be spoken on before the server has taken the session."""
+
+    async def answered(self) -> None:
+        """Wait until it has. Raises DialRefused, DialError."""
+        ...
+
+
 class Source(Protocol):
     """Where events of a session come from; the last one, for ever, is Closed."""
 

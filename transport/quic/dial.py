@@ -28,6 +28,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from aioquic.h3.connection import Setting
 from aioquic.h3.events import (
     DatagramReceived,
     DataReceived,
@@ -47,6 +48,8 @@ from transport.quic.aio.http3 import H3_NO_ERROR, Http3
 from transport.quic.dialler import Dialler
 from transport.quic.opened import (
     ABNORMAL,
+    OK,
+    OPEN_TIMEOUT,
     Closed,
     ConnectionLost,
     Datagram,
@@ -215,21 +218,28 @@ class Http3Client:
     async def open_websocket(self, path: str, headers: Headers = ()) -> Socket:
         """Extended CONNECT for a WebSocket. Raises Refused, ConnectionLost."""
         version = (b"sec-websocket-version", b"13")
+        await self._settled()
         stream = self._open("CONNECT", path, [version, *headers], protocol=b"websocket")
-        await self._accepted(stream)
+        # RFC 6455 section 4.1, which RFC 9220 keeps: nothing may be said before the answer.
+        status, _ = await stream.head()
+        if status != OK:
+            stream.abort()
+            raise Refused(status)
         return Socket(stream)
 
     async def open_webtransport(self, path: str, headers: Headers = ()) -> WebTransport:
-        """A session with its stream open. Raises Refused, ConnectionLost."""
+        """A session that the server has taken. Raises Refused, ConnectionLost."""
+        session = await self.begin_webtransport(path, headers)
+        await session.accepted()
+        return session
+
+    async def begin_webtransport(self, path: str, headers: Headers = ()) -> WebTransport:
+        """A session that is asked for and can be spoken on: `accepted` tells whether the server
+        takes it. Raises ConnectionLost."""
+        await self._settled()
         stream = self._open("CONNECT", path, headers, protocol=b"webtransport")
         session = WebTransport(stream)
-        self._sessions[stream.id] = session
-        try:
-            await self._accepted(stream)
-        except BaseException:
-            session.abort()
-            raise
-        self._sessions[session.start()] = session
+        self._sessions[stream.id] = self._sessions[session.start()] = session
         return session
 
     def move(self, local: tuple[str, int] | None = None) -> None:
@@ -335,11 +345,21 @@ class Http3Client:
         self.flush()
         return stream
 
-    async def _accepted(self, stream: Stream) -> None:
-        status, _ = await stream.head()
-        if status != 200:
-            stream.abort()
-            raise Refused(status)
+    async def _settled(self) -> None:
+        """Wait for the server's SETTINGS: without leave nobody may use extended CONNECT (RFC 8441
+        section 3, RFC 9220). Ours go with its handshake. Raises ConnectionLost."""
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT):
+                while (settings := self._settings) is None and self.quic.end is None:
+                    await self.progress()
+        except TimeoutError as error:
+            raise ConnectionLost("The server sends no settings.") from error
+        if settings is not None and not settings.get(Setting.ENABLE_CONNECT_PROTOCOL):
+            raise ConnectionLost("The server takes no sessions over HTTP/3.")
+
+    @property
+    def _settings(self) -> dict[int, int] | None:
+        return None if self._h3 is None else self._h3.received_settings
 
     def _dispatch(self, event: H3Event) -> None:
         if isinstance(event, HeadersReceived):

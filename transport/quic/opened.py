@@ -25,6 +25,8 @@ MAX_DATAGRAMS = 1_024
 """Datagrams that wait to be received. Over it the oldest is dropped."""
 ABNORMAL = 1006
 """The code of a session that ended without one."""
+OK = 200
+"""The status of an answer that takes a session."""
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -139,9 +141,14 @@ class Stream:
     def headers(self, headers: Headers, ended: bool) -> None:
         """The head of the response, or trailers, which nobody reads."""
         status = int(dict(headers).get(b":status", b"0"))
-        if status >= 200 and not self._head.done():
-            self._head.set_result((status, headers))
+        if status >= 200:
+            self.answered(status, headers)
         self.data(b"", ended)
+
+    def answered(self, status: int, headers: Headers) -> None:
+        """This is the response, if there was none."""
+        if not self._head.done():
+            self._head.set_result((status, headers))
 
     def data(self, data: bytes, ended: bool) -> None:
         """Part of the body."""
@@ -201,7 +208,11 @@ class Socket:
 
 
 class WebTransport:
-    """A session with its one bidirectional stream, opened by us, and datagrams."""
+    """A session with its one bidirectional stream, opened by us, and datagrams.
+
+    It can be used before the server has answered: draft-ietf-webtrans-http3 section 4.3 lets a
+    client open streams at once, and the server keeps what overtakes the request. `accepted` tells
+    how it went."""
 
     def __init__(self, stream: Stream) -> None:
         self._connect = stream
@@ -212,6 +223,17 @@ class WebTransport:
         self._closed: Closed | None = None
         self._wake = asyncio.Event()
         self.stream_id: int | None = None
+
+    async def accepted(self) -> None:
+        """Wait until the server has taken the session. Raises Refused, ConnectionLost; then it is
+        over."""
+        try:
+            status, _ = await self._connect.head()
+            if status != OK:
+                raise Refused(status)
+        except BaseException:
+            self.abort()
+            raise
 
     @property
     def max_datagram_size(self) -> int:
@@ -237,7 +259,7 @@ class WebTransport:
         return self._closed
 
     def start(self) -> int:
-        """The server accepted: open the stream."""
+        """Open the stream."""
         self.stream_id = self._connect.h3.open_session_stream(self._connect.id)
         self._connect.owner.flush()
         return self.stream_id
@@ -301,6 +323,8 @@ class WebTransport:
     def put_stream(self, data: bytes, ended: bool) -> None:
         """Bytes of the stream."""
         if self._closed is None and self.stream_id is not None:
+            if data:  # whoever speaks has accepted: the answer itself may be lost
+                self._connect.answered(OK, [])
             self._quic.hold(self.stream_id, len(data))
             self._events.append(StreamData(data, ended))
             self._wake.set()
@@ -309,6 +333,7 @@ class WebTransport:
         """A datagram."""
         if self._closed is not None:
             return
+        self._connect.answered(OK, [])
         self._events.append(Datagram(data))
         self._datagrams += 1
         if self._datagrams > MAX_DATAGRAMS:
@@ -325,6 +350,7 @@ class WebTransport:
             self._quic.stop(self.stream_id, capsules.SESSION_GONE)
             self._quic.release_all(self.stream_id)
             self._connect.owner.forget(self.stream_id)
+        self._connect.fail()
         self._connect.owner.forget(self._connect.id)
         self._connect.owner.flush()
 
