@@ -25,7 +25,7 @@ from msgspec import Struct
 from quart import Quart
 from quart_schema import Info, QuartSchema
 
-from server import control, demo, gathering, secret
+from server import control, demo, garbage, gathering, secret
 from server.api import access, agent, errors, ops, pages, security, visitor
 from server.api.addresses import Addresses
 from server.api.door import Door
@@ -381,7 +381,7 @@ async def run(settings: Settings, announce: Callable[[Parts, Listening], None]) 
         if not stop.done():
             stop.set_result(patience)
 
-    async with running(settings) as (parts, listening):
+    async with running(settings) as (parts, listening), garbage.seldom(parts.metrics.paused):
         loop.add_signal_handler(signal.SIGTERM, leave, settings.drain_seconds)
         loop.add_signal_handler(signal.SIGINT, leave, 0.0)
         announce(parts, listening)

@@ -48,6 +48,14 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        self._pauses = Histogram(
+            "tradewind_gc_pause_seconds",
+            "Full collections of garbage, each of which stopped everything",
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self.paused: Callable[[float], None] = self._pauses.observe
+        """To be told the seconds of each."""
         self._census = Census()
         self._listeners: Callable[[], Mapping[str, int]] = dict
         self._histograms: Callable[[], Mapping[str, Learnt]] = dict

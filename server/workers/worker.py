@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from server import app
+from server import app, garbage
 from server.workers import store
 from server.workers.channel import Channel, Ready, WorkerTask, unpack
 from transport.workers import adopt
@@ -23,7 +23,10 @@ async def work(task: WorkerTask, channel: Channel) -> None:
     settings = unpack(task.settings)
     place, bus = store.places(settings)
     shared = app.Shared(adopt(task.slot, task.sockets), place, bus, settings.data_dir)
-    async with app.running(settings, shared) as (parts, listening):
+    async with (
+        app.running(settings, shared) as (parts, listening),
+        garbage.seldom(parts.metrics.paused),
+    ):
         channel.say(Ready())
         leave = await channel.told_to_leave(settings.drain_seconds)
         if leave.hand_over:
