@@ -31,7 +31,7 @@ import structlog
 import uvloop
 from msgspec import Struct
 
-from transport.accept import accept
+from transport.accept import Terms, accept
 from transport.asgi import Receive, Scope, Send
 from transport.client.dial import connect
 from transport.client.trust import Trust
@@ -74,13 +74,21 @@ def _accept(session: Session, frame: Frame) -> None:
 
 
 async def _app(scope: Scope, receive: Receive, send: Send) -> None:
-    await accept(scope, receive, send, allow_origin=lambda _: True, serve=_welcome)
+    await accept(scope, receive, send, _gate)
+
+
+async def _gate(_: Scope) -> Terms:
+    return Terms(lambda _: True, _welcome)
 
 
 async def _serve(folder: Path) -> None:
     """The server: says its port, then answers each line on stdin by a reading."""
     config = ServeConfig(
-        certificates=Certificates.development(folder), host="127.0.0.1", port=0, grace=0.2
+        certificates=Certificates.development(folder),
+        gate=_gate,
+        host="127.0.0.1",
+        port=0,
+        grace=0.2,
     )
     stdin = asyncio.StreamReader()
     loop = asyncio.get_running_loop()

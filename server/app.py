@@ -352,6 +352,7 @@ async def running(
     async with building(settings, shared=shared) as parts:
         config = ServeConfig(
             certificates=parts.certificates,
+            gate=parts.door.gate,
             host=settings.host,
             port=settings.port,
             loopback_port=settings.http_port if settings.http else None,

@@ -1,17 +1,22 @@
-"""From an ASGI scope to a running session: the one door through which live clients come in.
+"""From a request to a running session: the one door through which live clients come in.
 
 What holds always: a wrong path is answered 404 and a foreign Origin 403, before anything of
 Tradewind's protocol is spoken; once accepted, `serve` gets exactly one session, and when `accept`
 returns the transport below is gone and `serve` is done. A `serve` that raises closes the session
 with INTERNAL and is logged; one that returns without closing closes it with GOING_AWAY.
 
+A WebSocket over HTTP/1.1 asks `admit` and goes on without ASGI (transport/tcp/server.py).
+
 May import: driver, websocket, webtransport, asgi, session, errors.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
+
+from msgspec import Struct
 
 from transport.asgi import Receive, Scope, Send
 from transport.driver import Driver
@@ -32,34 +37,55 @@ _WEBSOCKETS = {
     "3": TransportKind.WEBSOCKET_H3,
 }
 
+Serve = Callable[[Session], Awaitable[None]]
 
-async def accept(
-    scope: Scope,
-    receive: Receive,
-    send: Send,
-    *,
-    allow_origin: Callable[[str | None], bool],
-    serve: Callable[[Session], Awaitable[None]],
-    path: str = LIVE_PATH,
-) -> None:
-    """Serve one scope "websocket" or "webtransport", from its connect event to its end.
+
+class Terms(Struct, frozen=True):
+    """On what a request may become a session, and who serves that.
 
     `allow_origin` is asked with the Origin header, None for a client that sent none.
     """
+
+    allow_origin: Callable[[str | None], bool]
+    serve: Serve
+
+
+class Refused(Struct, frozen=True):
+    """The request gets this answer instead."""
+
+    status: int
+    text: str
+
+
+Gate = Callable[[Scope], Awaitable[Terms]]
+"""What the application says to a scope "websocket" or "webtransport" at the right path."""
+
+
+async def accept(scope: Scope, receive: Receive, send: Send, gate: Gate) -> None:
+    """Serve one scope "websocket" or "webtransport", from its connect event to its end."""
     await receive()  # "connect": ASGI says that it comes first.
-    info = _info(scope)
-    refusal = None
-    if info.path != path:
-        refusal = (404, f"There is nothing here; sessions are at {path}.")
-    elif not allow_origin(info.origin):
-        refusal = (403, f"The origin {info.origin} may not connect; add it to the shop's origins.")
+    answer = await admit(scope, gate)
     websocket = scope["type"] == "websocket"
-    if refusal is not None:
-        await (refuse_websocket if websocket else refuse_webtransport)(send, *refusal)
+    if isinstance(answer, Refused):
+        refuse = refuse_websocket if websocket else refuse_webtransport
+        await refuse(send, answer.status, answer.text)
         return
+    info, serve = answer
     await send({"type": f"{scope['type']}.accept", "headers": []})
     carrier = (WebSocketCarrier if websocket else WebTransportCarrier)(scope, receive, send)
     await Driver(carrier, info, Role.SERVER).run(serve)
+
+
+async def admit(scope: Scope, gate: Gate) -> tuple[SessionInfo, Serve] | Refused:
+    """Whether this request may become a session."""
+    info = _info(scope)
+    if info.path != LIVE_PATH:
+        return Refused(404, f"There is nothing here; sessions are at {LIVE_PATH}.")
+    terms = await gate(scope)
+    if not terms.allow_origin(info.origin):
+        text = f"The origin {info.origin} may not connect; add it to the shop's origins."
+        return Refused(403, text)
+    return info, terms.serve
 
 
 def _info(scope: Scope) -> SessionInfo:
@@ -69,8 +95,9 @@ def _info(scope: Scope) -> SessionInfo:
         id=uuid4(),
         transport=_kind(scope),
         peer=(str(client[0]), int(client[1])) if client else ("", 0),
-        origin=None if origin is None else origin.decode("latin-1"),
-        path=scope["path"],
+        # One string for all who come from the same pages.
+        origin=None if origin is None else sys.intern(origin.decode("latin-1")),
+        path=LIVE_PATH if scope["path"] == LIVE_PATH else scope["path"],
         secure=scope.get("scheme") in ("https", "wss"),
     )
 

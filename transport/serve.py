@@ -8,7 +8,7 @@
 What holds always: leaving the block stops accepting at once, tells every client, gives the
 application `grace` seconds to finish and then cuts; after it nothing of this module runs any more.
 ASGI's lifespan is the caller's affair: no scope "lifespan" is sent.
-May import: everything below: quic, tcp, sockets, tls, asgi.
+May import: everything below: quic, tcp, accept, sockets, tls, asgi.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 import structlog
 from msgspec import Struct, field
 
+from transport.accept import Gate
 from transport.asgi import App
 from transport.quic.admission import Limits
 from transport.quic.aio.handshake import Tickets
@@ -28,7 +29,7 @@ from transport.quic.endpoint import Endpoint
 from transport.quic.insight import Histogram
 from transport.quic.qlog import Qlog
 from transport.sockets import Sockets, open_sockets
-from transport.tcp import TcpServer
+from transport.tcp.server import TcpServer
 from transport.tls import Certificates
 
 log = structlog.get_logger("tradewind.serve")
@@ -36,6 +37,9 @@ log = structlog.get_logger("tradewind.serve")
 
 class ServeConfig(Struct, frozen=True, kw_only=True):
     """How to listen. Everything but the certificates has a default.
+
+    `gate` lets in sessions that come as WebSockets over HTTP/1.1, which then cost less than
+    through the application; None: they go to the application like all others.
 
     `host` None listens on every address, IPv6 and IPv4 where both exist. `loopback_port` adds a
     plain HTTP listener on 127.0.0.1 (0 picks a port; None: there is none). `state` is copied into
@@ -48,6 +52,7 @@ class ServeConfig(Struct, frozen=True, kw_only=True):
     """
 
     certificates: Certificates
+    gate: Gate | None = None
     host: str | None = None
     port: int = 8443
     loopback_port: int | None = None
@@ -119,12 +124,14 @@ async def _started(app: App, config: ServeConfig, sockets: Sockets) -> AsyncIter
             tickets=config.tickets,
             qlog=config.qlog,
         )
-        server = TcpServer(app, tasks, state, port, max_connections=config.max_tcp_connections)
+        server = TcpServer(
+            app, config.gate, tasks, state, port, max_connections=config.max_tcp_connections
+        )
         try:
             await endpoint.start(udp)
-            await server.start(sockets.tcp, config.certificates.ssl_context)
+            server.start(sockets.tcp, config.certificates)
             if loopback is not None:
-                await server.start(loopback, None)
+                server.start(loopback, None)
             listening = Listening(
                 host=udp.getsockname()[0],
                 port=port,

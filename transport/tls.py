@@ -90,12 +90,9 @@ class Certificates:
         if first is None:
             raise CertificateError("There is no certificate to start with.")
         self._current = first
-        self._inner = _context(first)
-        self.ssl_context = _context(first)
         # A context keeps one certificate per key type, so loading another into it may serve the
-        # old one still. Each connection is pointed at a fresh context instead (called without SNI
-        # too).
-        self.ssl_context.sni_callback = self._choose
+        # old one still. Each pair gets a context of its own.
+        self._context = _context(first)
 
     @classmethod
     def development(
@@ -116,6 +113,11 @@ class Certificates:
         """The pair that new connections get."""
         return self._current
 
+    @property
+    def ssl_context(self) -> ssl.SSLContext:
+        """For a TCP connection that is made now."""
+        return self._context
+
     def hashes(self) -> list[str]:
         """Hashes to publish, this one's and the next one's; [] for a certificate from files."""
         return self._source.hashes()
@@ -132,11 +134,11 @@ class Certificates:
             pair = self._source.poll(now or _now())
             if pair is None:
                 return False
-            inner = _context(pair)
+            context = _context(pair)
         except (CertificateError, OSError) as error:
             log.error("certificate.kept_old", reason=str(error), in_use=self._current.hash)
             return False
-        self._inner, self._current = inner, pair
+        self._context, self._current = context, pair
         log.info("certificate.changed", hash=pair.hash, until=str(_until(pair)))
         return True
 
@@ -149,9 +151,6 @@ class Certificates:
             except Exception as error:
                 # However odd a file is, the server that has a certificate goes on.
                 log.error("certificate.check_failed", exc_info=error)
-
-    def _choose(self, connection: ssl.SSLObject, name: str | None, outer: ssl.SSLContext) -> None:
-        connection.context = self._inner
 
 
 class DevelopmentSource:

@@ -21,7 +21,7 @@ from msgspec import Struct
 from transport.quic import steering
 from transport.quic.steering import BANKS, Slot
 from transport.sockets import LOOPBACK, Sockets, bind, bind_both
-from transport.tcp import BACKLOG
+from transport.tcp.listener import BACKLOG
 
 
 class Descriptors(Struct, frozen=True):

@@ -20,6 +20,8 @@ from transport.accept import LIVE_PATH
 
 HEAD_START = 300
 """Milliseconds that WebTransport gets before a client tries a WebSocket beside it."""
+MAX_HOMES = 256
+"""Names we are called by that are remembered. Any client can make one up."""
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:(?P<port>\d{1,5}))?")
 
 
@@ -66,11 +68,13 @@ class Addresses:
         self._hashes = hashes
         self.port = 0
         self.plain_port: int | None = None
+        self._homes: dict[tuple[str, Host], frozenset[str]] = {}
 
     def listening(self, port: int, plain_port: int | None) -> None:
         """These are the ports."""
         self.port = port
         self.plain_port = plain_port
+        self._homes.clear()
 
     def connect(self, scheme: str, host: Host) -> Connect:
         """How the sender of this request connects."""
@@ -96,7 +100,15 @@ class Addresses:
         return f"https://{host.name}:{self.port}"
 
     def home(self, scheme: str, host: Host) -> frozenset[str]:
-        """The origins of our own pages."""
+        """The origins of our own pages: one set for all who name us alike, as sessions keep it."""
+        home = self._homes.get((scheme, host))
+        if home is None:
+            home = self._home(scheme, host)
+            if len(self._homes) < MAX_HOMES:
+                self._homes[scheme, host] = home
+        return home
+
+    def _home(self, scheme: str, host: Host) -> frozenset[str]:
         own = {self.base(scheme, host), self.secure_base(scheme, host)}
         if self._public is not None:
             parts = urlsplit(self._public)

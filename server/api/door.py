@@ -17,7 +17,7 @@ from server.api.addresses import Addresses, Host, host_of, is_plain, peer_is_loo
 from server.domain.refusal import Refusal
 from server.live.gateway import Gateway
 from server.service.shops import Shops
-from transport.accept import accept
+from transport.accept import Terms, accept
 from transport.asgi import Receive, Scope, Send
 
 
@@ -36,9 +36,10 @@ class Door:
         elif scope["type"] == "http":
             await self._http(scope, receive, send)
         else:
-            await self._live(scope, receive, send)
+            await accept(scope, receive, send, self.gate)
 
-    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def gate(self, scope: Scope) -> Terms:
+        """Where a session may come from that asks to be let in."""
         host = host_of(scope)
         home: frozenset[str] = frozenset()
         known: frozenset[str] = frozenset()
@@ -48,8 +49,7 @@ class Door:
             allow = lambda origin: origin is None or origin in known  # noqa: E731
         else:
             allow = lambda origin: False  # noqa: E731
-        serve = partial(self._gateway.serve, home=home)
-        await accept(scope, receive, send, allow_origin=allow, serve=serve)
+        return Terms(allow, partial(self._gateway.serve, home=home))
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         host = host_of(scope)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from transport.accept import accept
+from transport.accept import Terms, accept
 from transport.client import Trust
 from transport.serve import Listening, ServeConfig, serving
 from transport.session import Session
@@ -42,15 +42,16 @@ async def running(folder: Path, **changes: Any) -> AsyncIterator[Stack]:
     """The stack on free ports, with a certificate kept in `folder`; `changes` of its config."""
     stack: Stack
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        def allow(origin: str | None) -> bool:
-            return origin in (None, ORIGIN)
+    async def gate(scope: Any) -> Terms:
+        return Terms(lambda origin: origin in (None, ORIGIN), stack.serve)
 
-        await accept(scope, receive, send, allow_origin=allow, serve=stack.serve)
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await accept(scope, receive, send, gate)
 
     certificates = Certificates.development(folder)
     config = ServeConfig(
         certificates=certificates,
+        gate=gate,
         **{"host": "127.0.0.1", "port": 0, "loopback_port": 0, "grace": 0.3, **changes},
     )
     async with serving(app, config) as listening:
