@@ -15,12 +15,13 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory]:
-    """Servers run on uvloop, which keeps time and timers differently; the pair in memory is tried
-    on both."""
+    """Servers run on uvloop, which keeps time and timers differently; the pair in memory, and what
+    sits on sockets itself, is tried on both."""
     loops: dict[str, LoopFactory] = {}
-    if not item.path.name.startswith("test_sessions") or "memory" in item.path.name:
+    sessions, sockets = item.path.name.startswith("test_sessions"), item.path.parent.name == "tcp"
+    if not sessions or "memory" in item.path.name:
         loops["asyncio"] = asyncio.new_event_loop
-    if item.path.name.startswith("test_sessions"):
+    if sessions or sockets:
         loops["uvloop"] = uvloop.new_event_loop
     return loops
 
