@@ -63,17 +63,28 @@ Gate = Callable[[Scope], Awaitable[Terms]]
 
 async def accept(scope: Scope, receive: Receive, send: Send, gate: Gate) -> None:
     """Serve one scope "websocket" or "webtransport", from its connect event to its end."""
+    accepted = await _accepted(scope, receive, send, gate)
+    del scope  # This frame lives as long as the session, which has no more use for its request.
+    if accepted is not None:
+        driver, serve = accepted
+        await driver.run(serve)
+
+
+async def _accepted(
+    scope: Scope, receive: Receive, send: Send, gate: Gate
+) -> tuple[Driver, Serve] | None:
+    """Answer the request; the session and who serves it when the answer is yes."""
     await receive()  # "connect": ASGI says that it comes first.
     answer = await admit(scope, gate)
     websocket = scope["type"] == "websocket"
     if isinstance(answer, Refused):
         refuse = refuse_websocket if websocket else refuse_webtransport
         await refuse(send, answer.status, answer.text)
-        return
+        return None
     info, serve = answer
     await send({"type": f"{scope['type']}.accept", "headers": []})
     carrier = (WebSocketCarrier if websocket else WebTransportCarrier)(scope, receive, send)
-    await Driver(carrier, info, Role.SERVER).run(serve)
+    return Driver(carrier, info, Role.SERVER), serve
 
 
 async def admit(scope: Scope, gate: Gate) -> tuple[SessionInfo, Serve] | Refused:

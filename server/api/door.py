@@ -9,6 +9,7 @@ May import: api, live, service.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import partial
 
 from quart import Quart
@@ -30,13 +31,13 @@ class Door:
         self._addresses = addresses
         self._shops = shops
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        # No coroutine of its own: a session would keep it, and the scope with it, to its end.
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-        elif scope["type"] == "http":
-            await self._http(scope, receive, send)
-        else:
-            await accept(scope, receive, send, self.gate)
+            return _lifespan(receive, send)
+        if scope["type"] == "http":
+            return self._http(scope, receive, send)
+        return accept(scope, receive, send, self.gate)
 
     async def gate(self, scope: Scope) -> Terms:
         """Where a session may come from that asks to be let in."""
