@@ -92,6 +92,7 @@ class HttpConnection:
         finally:
             self._idle.cancel()
             self._link.close()
+            del self._idle, self._protocol  # They refer back; nothing is left to the collector.
 
     def leave(self) -> None:
         """The server is closing: end now unless a request is being answered."""
