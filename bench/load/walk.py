@@ -4,8 +4,7 @@
 
 `Call` connects again and again, each time with a message that waits, and says when it was accepted.
 `Speak` sends into conversations of its own, at a steady rate, until it is told "stop".
-`Listen` takes what is delivered to the same visitor, until it is told "stop"; at "move" it is told
-that its network has changed, as an operating system tells a phone's programs.
+`Listen` takes what is delivered to the same visitor, until it is told "stop".
 
 What holds always: they are the client that ships, `transport.client.Client`; times are
 `time.monotonic_ns`, which all processes of a machine share.
@@ -185,8 +184,7 @@ async def listen(order: Listen, words: asyncio.StreamReader) -> Listened:
         taking = asyncio.ensure_future(take(client))
         await client.ready()
         print("joined", flush=True)
-        while (await words.readline()).strip() == b"move":
-            client.move()
+        await words.readline()
         await _quiet(arrivals)
         taking.cancel()
         await asyncio.gather(taking, return_exceptions=True)

@@ -15,10 +15,11 @@ May import: nothing of Tradewind.
 from bench.network.commands import Count, Stats
 from bench.network.kernel import NetworkUnavailable, require
 from bench.network.network import LinkLost, Network
-from bench.network.place import SECOND_CLIENT, Place
+from bench.network.place import CLIENT, SECOND_CLIENT, Place
 from bench.network.shape import Shape
 
 __all__ = [
+    "CLIENT",
     "SECOND_CLIENT",
     "Count",
     "LinkLost",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from bench.load.walk import Arrival, Listened, Spoken
 from bench.network import Shape
@@ -26,12 +27,14 @@ async def test_connect_times_a_way_in_round_trips(linux_root: None) -> None:
 
 
 async def test_roam_loses_nothing_when_a_nat_forgets(linux_root: None) -> None:
-    walk = roam.Walk(path=PATH, seed=1, events=("rebind",), workers=(1,), before=0.5, after=1.5)
+    walk = roam.Walk(
+        path=PATH, seed=1, events=("rebind",), workers=(1,), before=0.5, after=1.0, times=2
+    )
     result = await roam.measure(walk)
     [row] = result.tables[0].rows
-    assert row[0] == "NAT forgets"
-    assert int(str(row[2])) > 20, "there was something to lose"
-    assert row[3:6] == (0, 0, 0)
+    assert row[:3] == ("NAT forgets", 1, 2)
+    assert int(str(row[3])) > 20, "there was something to lose"
+    assert row[4:7] == (0, 0, 0)
     assert result.summary.startswith("nothing")
 
 
@@ -42,8 +45,7 @@ def told(arrivals: list[Arrival]) -> roam.Told:
     return roam.Told(
         event="rebind",
         workers=1,
-        at=0,
-        dark=0.0,
+        moments=(roam.Moment(0),),
         spoken=[Spoken(CHAT, FIRST, 0), Spoken(CHAT, SECOND, 0)],
         listened=Listened(arrivals, []),
     )
@@ -73,3 +75,10 @@ def test_silence_is_without_the_tunnel_but_with_what_comes_after_it() -> None:
     assert roam.silence(arrivals, 1 * 10**9, 5.0) == 2
     assert roam.silence(arrivals, 1 * 10**9, 4.5) == 2
     assert roam.silence(arrivals, 1 * 10**9, 3.5) == 2.5
+
+
+def test_each_event_has_a_silence_of_its_own() -> None:
+    at = [0, 1, 4, 5, 12, 13]
+    arrivals = [Arrival(CHAT, FIRST, seq, t * 10**9) for seq, t in enumerate(at)]
+    moments = (roam.Moment(1 * 10**9), roam.Moment(5 * 10**9, 6.0))
+    assert structs.replace(told(arrivals), moments=moments).silences == [1, 3]

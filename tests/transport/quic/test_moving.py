@@ -8,6 +8,7 @@ import pytest
 from aioquic.quic.events import DatagramFrameReceived
 
 from tests.transport.support.pair import Pair
+from transport.quic.aio.bounds import ECHO
 
 OLD, NEW, SERVER = ("client", 1), ("client", 2), ("server", 1)
 
@@ -117,3 +118,100 @@ def test_after_a_silence_the_stream_comes_first(pair: Moving) -> None:
     pair.exchange()
     came = [e.data for e in pair.events[pair.client] if isinstance(e, DatagramFrameReceived)]
     assert came == [b"news"]
+
+
+def test_what_ends_a_silence_is_said_twice(pair: Moving) -> None:
+    """The loss of all that is said first costs ECHO, not a round trip."""
+    stream = pair.server.get_next_available_stream_id()
+    pair.server.send_stream_data(stream, b"old")
+    pair.silence(10.0)
+    pair.server.send_stream_data(stream, bytes(5_000))
+    pair.client.ask()
+    pair.up(OLD)
+    assert pair.down(lost=True) > 5_000
+    assert pair.received(pair.client, stream) == 0
+    pair.silence(ECHO / 2, ECHO / 4)
+    assert pair.server.get_timer() <= pair.now + ECHO
+    pair.now += ECHO
+    pair.server.handle_timer(pair.now)
+    pair.down()
+    assert pair.received(pair.client, stream) == 5_003
+    pair.now += ECHO
+    assert pair.down() < 100, "an echo has none"
+
+
+def test_what_is_lost_while_catching_up_goes_before_the_window_opens(pair: Moving) -> None:
+    stream = pair.server.get_next_available_stream_id()
+    pair.server.send_stream_data(stream, b"old")
+    pair.silence(10.0)
+    pair.server.send_stream_data(stream, bytes(100_000))
+    pair.client.ask()
+    pair.up(OLD)
+    packets = [data for data, _ in pair.server.datagrams_to_send(pair.now)]
+    pair.now += ECHO
+    packets += [data for data, _ in pair.server.datagrams_to_send(pair.now)]
+    for data in packets[1:5]:
+        pair.client.receive_datagram(data, SERVER, pair.now)
+    full = pair.down(lost=True)
+    pair.up(OLD)
+    assert full == 0, "the window is full"
+    assert pair.down() > 0
+
+
+def test_an_answer_to_the_first_challenge_counts_for_a_round_trip_and_a_half(pair: Moving) -> None:
+    """However often the client asks meanwhile: it asks because it has heard nothing."""
+    stream = pair.server.get_next_available_stream_id()
+    pair.server._loss._rtt_smoothed = 0.2
+    pair.client.announce_move(pair.now)
+    pair.up(NEW)
+    pair.server.send_stream_data(stream, bytes(60_000))
+    pair.down()
+    pair.now += 0.01
+    answer = [data for data, _ in pair.client.datagrams_to_send(pair.now)]
+    for _ in range(7):
+        pair.client.ask()
+        pair.up(NEW)
+        pair.down(lost=True)
+        pair.now += 0.03
+    assert not pair.proven
+    for data in answer:
+        pair.server.receive_datagram(data, NEW, pair.now)
+    assert pair.proven
+
+
+def test_one_who_looks_for_a_way_from_two_addresses_is_not_told_everything_twice(
+    pair: Moving,
+) -> None:
+    stream = pair.server.get_next_available_stream_id()
+    pair.server.send_stream_data(stream, b"old")
+    pair.silence(10.0)
+    pair.server.send_stream_data(stream, bytes(5_000))
+    home = pair.client.another_name()
+    assert home is not None
+    pair.client.ask()
+    pair.up(OLD)
+    told = pair.down(lost=True)
+    other = pair.client.go_by(home)
+    pair.client.ask()
+    pair.up(NEW)
+    assert told > 5_000
+    assert pair.down(lost=True) <= 1_200, "a challenge"
+    pair.client.give_up(pair.client.go_by(other))
+    pair.client.ask()
+    pair.up(OLD)
+    pair.exchange()
+    assert pair.received(pair.client, stream) == 5_003
+    assert pair.proven
+
+
+def test_a_probe_says_again_what_was_received(pair: Moving) -> None:
+    """All acknowledgements may have been lost: the server need not send that again."""
+    stream = pair.server.get_next_available_stream_id()
+    pair.server.send_stream_data(stream, bytes(900))
+    pair.down()
+    pair.now += 0.05
+    pair.client.datagrams_to_send(pair.now)  # the acknowledgement: lost
+    assert pair.server.unacked(stream) == 900
+    pair.client.probe(pair.now)
+    pair.up(OLD)
+    assert pair.server.unacked(stream) == 0

@@ -18,7 +18,7 @@ from transport.client import Client, Settings, dial
 from transport.client.udp import Movable
 from transport.quic.aio.bounds import ROOM_TO_ANSWER
 from transport.quic.aio.connection import Connection
-from transport.quic.roaming import Roaming
+from transport.quic.roaming import FASTEST, Roaming
 from transport.session import TransportKind
 
 PATIENCE = 10.0
@@ -138,6 +138,36 @@ async def test_a_tunnel_around_one_who_only_listens(stack: Stack) -> None:
         way.closed = False
         assert await take(pair.client, 299) == down[1:]
         assert stack.listening.stats()["quic_connections"] == 1
+
+
+@pytest.mark.parametrize("barred", [0, 1])
+async def test_whichever_socket_is_heard_first_stays(stack: Stack, barred: int) -> None:
+    """Out of a tunnel the way may lead back to the socket that was there, or only to a new one."""
+    async with live(stack, TransportKind.QUIC) as (way, pair):
+        for number in range(1, 6):
+            await exchange(pair, number)
+        way.closed = True
+        pair.client.send(send(uuid4(), 7))
+        await until(lambda: len(way.clients) > 1, PATIENCE)
+        way.barred, way.closed = way.clients[barred], False
+        await take(pair.server, 1)
+        await exchange(pair, 8)
+        dialler = pair.client.carrier._client._dialler  # type: ignore[attr-defined]
+        assert (dialler.moves, dialler.local[1]) == (1 - barred, way.clients[1 - barred][1])
+        assert stack.listening.stats()["quic_connections"] == 1
+
+
+async def test_probing_a_tunnel_is_bounded(stack: Stack) -> None:
+    """A probe every interval, in two packets at most, and one fresh socket."""
+    async with live(stack, TransportKind.QUIC) as (way, pair):
+        for number in range(1, 6):
+            await exchange(pair, number)
+        way.closed = True
+        tried = way.tried
+        pair.client.send(send(uuid4(), 7))
+        await asyncio.sleep(1.5)
+        assert 4 < way.tried - tried < 2 * 1.5 / FASTEST + 20
+        assert len(way.clients) == 2
 
 
 async def test_a_lull_is_asked_about_once(stack: Stack) -> None:

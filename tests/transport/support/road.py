@@ -25,15 +25,21 @@ class Road:
 
     def __init__(self, port: int) -> None:
         self.sent: list[bytes] = []
+        self.tried = 0
+        """Packets the client sent, whether or not they passed."""
         self.answers = 0
         self.delay = 0.0
         """Seconds each way."""
         self.closed = False
+        self.barred: Any = None
+        """The address of the client that nothing passes from or to."""
         self.first_flight_only = False
         self.ports: list[int] = []
         """Those it left from."""
         self.clients: list[Any] = []
         """The addresses the client came from."""
+        self._latest: Any = None
+        """The one that the server knows of."""
         self._server = ("127.0.0.1", port)
         self._loop = asyncio.get_running_loop()
         self._ends: list[asyncio.DatagramTransport] = []
@@ -62,17 +68,19 @@ class Road:
             end.close()
 
     def _up(self, data: bytes, address: Any) -> None:
+        self.tried += 1
         if address not in self.clients:
             self.clients.append(address)
-        if self.closed or (self.first_flight_only and self.answers):
+        if self.closed or address == self.barred or (self.first_flight_only and self.answers):
             return
+        self._latest = address
         self.sent.append(data)
         self._loop.call_later(self.delay, self._send, self._ends[-1], data, self._server)
 
     def _down(self, data: bytes, address: Any) -> None:
-        if not self.closed:
+        if not self.closed and self._latest != self.barred:
             self.answers += 1
-            self._loop.call_later(self.delay, self._send, self._front, data, self.clients[-1])
+            self._loop.call_later(self.delay, self._send, self._front, data, self._latest)
 
     def _send(self, end: asyncio.DatagramTransport, data: bytes, address: Any) -> None:
         if not self.closed and not end.is_closing():

@@ -29,6 +29,11 @@ ROOM_TO_ANSWER = 400
 address may answer three times as much there (RFC 9000 section 8.1): what somebody waits for."""
 SILENT = 2
 """Probe timeouts without an answer after which what waits is no longer the news."""
+ECHO = 0.012
+"""Seconds after which a packet is sent once more while we catch up: long enough that what took the
+first may be over, short beside a round trip."""
+ECHOES = 16
+"""Packets in a round trip that are; a thin flow sends ten. Over it they are sent once."""
 MAX_BACKOFF = 3
 """Doublings of the probe timeout at most: aioquic has no end to them, and after ten seconds in a
 tunnel would wait as long again before it looks for the way out."""
