@@ -27,6 +27,7 @@ from bench.scenarios.flood import flood
 from bench.scenarios.latency import latency
 from bench.scenarios.link import link
 from bench.scenarios.roam import roam
+from bench.scenarios.roll import roll
 
 cli = typer.Typer(
     name="bench",
@@ -38,6 +39,7 @@ cli.command("link")(link)
 cli.command("latency")(latency)
 cli.command("connect")(connect)
 cli.command("roam")(roam)
+cli.command("roll")(roll)
 cli.command("capacity")(capacity)
 cli.command("burst")(burst)
 cli.command("churn")(churn)

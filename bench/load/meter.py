@@ -47,11 +47,18 @@ def family(pid: int) -> list[int]:
     """The process and its descendants."""
     found = [pid]
     for one in found:
-        for task in Path(f"/proc/{one}/task").glob("*/children"):
-            try:
-                found += map(int, task.read_text().split())
-            except OSError:
-                continue
+        found += children(one)
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """The processes that it started and that have not ended."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += map(int, task.read_text().split())
+        except OSError:
+            continue
     return found
 
 
