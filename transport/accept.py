@@ -64,7 +64,7 @@ Gate = Callable[[Scope], Awaitable[Terms]]
 async def accept(scope: Scope, receive: Receive, send: Send, gate: Gate) -> None:
     """Serve one scope "websocket" or "webtransport", from its connect event to its end."""
     accepted = await _accepted(scope, receive, send, gate)
-    del scope  # This frame lives as long as the session, which has no more use for its request.
+    del scope, gate  # This frame lives as long as the session, which needs its request no more.
     if accepted is not None:
         driver, serve = accepted
         await driver.run(serve)
