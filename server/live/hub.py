@@ -135,11 +135,11 @@ class Hub:
         _tell(room.agents if from_visitor else room.visitors.get(event.visitor, ()), frame)
 
     def _seen(self, shop: str, room: _Room, event: Seen) -> None:
-        frame = _presence(event.who, self._presence.heard(shop, event))
-        if event.who.startswith(Role.AGENT.value):
-            _tell(room.everybody(), frame)
-        else:
-            _tell(room.agents, frame)
+        transport = self._presence.heard(shop, event)
+        agent = event.who.startswith(Role.AGENT.value)
+        # Everybody is announced again and again, most often with no agent there to be told.
+        if listeners := tuple(room.everybody() if agent else room.agents):
+            _tell(listeners, _presence(event.who, transport))
 
     def _asked(self, shop: str, room: _Room, event: Asked) -> None:
         self._presence.asked(shop, event)

@@ -1,9 +1,13 @@
+import asyncio
 from uuid import UUID
+
+import pytest
 
 from server.bus.base import Asked, Event, Seen
 from server.bus.local import LocalBus
 from server.domain.people import Caller, Role
-from server.live.presence import FORGET_AFTER, Presence
+from server.live import presence
+from server.live.presence import FORGET_AFTER, TOGETHER, Presence
 
 ME, OTHER = UUID(int=1), UUID(int=2)
 VISITOR = Caller(Role.VISITOR, UUID(int=9), "shop")
@@ -116,3 +120,22 @@ async def test_a_worker_that_asks_is_told_of_the_people_here_agents_first() -> N
     board.said.clear()
     board.presence.asked("shop", Asked(ME))
     assert board.said == []
+
+
+async def test_everybody_is_announced_again_a_few_in_each_turn_of_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(presence, "ANNOUNCE_EVERY", 1)
+    board = await Board().start()
+    people = [Caller(Role.VISITOR, UUID(int=n), "shop") for n in range(3 * TOGETHER)]
+    for person in people:
+        board.presence.arrived(person, "quic")
+    board.said.clear()
+    running = asyncio.ensure_future(board.presence.run())
+    most = 0
+    while (told := len(board.said)) < len(people):
+        await asyncio.sleep(0 if told else 0.01)
+        most = max(most, len(board.said) - told)
+    running.cancel()
+    assert {seen.who for seen in board.said} == {person.who for person in people}
+    assert most <= TOGETHER
