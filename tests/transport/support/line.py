@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 
@@ -12,11 +13,24 @@ from transport.tls import Certificates
 
 
 class Line:
-    """`client` and `server`, shaken hands. Counts the packets that each sent, and when."""
+    """`client` and `server`, with time to shake hands. Counts what each sent, and when.
 
-    def __init__(self, folder: Path, *, delay: float) -> None:
+    `late` are extra seconds for packets by who sends them, "client" or "server", and their number
+    from 1 on; None loses one."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        delay: float,
+        late: Mapping[tuple[str, int], float | None] | None = None,
+        settle: float = 2.0,
+    ) -> None:
         self.now = 0.0
         self.delay = delay
+        self.late = late or {}
+        self.met: dict[Connection, float] = {}
+        """When each had done its part of the handshake."""
         self.cut: set[Connection] = set()
         """Whose packets are lost now."""
         settings = configuration(is_client=False)
@@ -30,7 +44,7 @@ class Line:
         self.events: dict[Connection, list[object]] = {self.client: [], self.server: []}
         self._flying: list[tuple[float, int, Connection, bytes]] = []
         self._number = count()
-        self.run(2.0)
+        self.run(settle)
 
     def run(self, seconds: float) -> None:
         """Let time pass: packets fly, timers ring."""
@@ -51,9 +65,13 @@ class Line:
         for side, other in ((self.client, self.server), (self.server, self.client)):
             for data, _ in side.datagrams_to_send(self.now) if side.started else []:
                 self.sent[side].append(self.now)
-                if side not in self.cut:
-                    flight = (self.now + self.delay, next(self._number), other, data)
+                who = "client" if side is self.client else "server"
+                late = self.late.get((who, len(self.sent[side])), 0.0)
+                if side not in self.cut and late is not None:
+                    flight = (self.now + self.delay + late, next(self._number), other, data)
                     heapq.heappush(self._flying, flight)
+            if side.handshake_complete:
+                self.met.setdefault(side, self.now)
             while (event := side.next_event()) is not None:
                 self.events[side].append(event)
 

@@ -27,6 +27,11 @@ PROBE_PACKETS = 8
 ROOM_TO_ANSWER = 400
 """Bytes of a packet that asks whether the path still leads to us. A server that hears it from a new
 address may answer three times as much there (RFC 9000 section 8.1): what somebody waits for."""
+MAX_OVERTAKING = 4
+"""Datagrams of a handshake that wait for their keys. Over it one is dropped: it is sent again."""
+HASTE = 0.02
+"""Seconds after which a client sends a flight of its handshake a second time, unless it was heard:
+more than a burst of loss lasts, and much less than the path takes where it matters."""
 SILENT = 2
 """Probe timeouts without an answer after which what waits is no longer the news."""
 ECHO = 0.012

@@ -19,12 +19,13 @@ from transport.quic.aio.acks import Acks
 from transport.quic.aio.flow import Flow
 from transport.quic.aio.frugal import Few, FinishedTls, FrameHandlers
 from transport.quic.aio.handshake import Handshake, Tickets
+from transport.quic.aio.haste import Haste
 from transport.quic.aio.identity import NO_ORIGIN, Origin
-from transport.quic.aio.silence import Silence
+from transport.quic.aio.overtaken import Overtaken
 from transport.quic.insight import Vitals
 
 
-class Connection(Silence, Acks, Handshake, Flow):
+class Connection(Overtaken, Haste, Acks, Handshake, Flow):
     """A QUIC connection whose every buffer is bounded."""
 
     def __init__(

@@ -16,6 +16,7 @@ PRIVATE: dict[str, tuple[str, ...]] = {
         "_confirm_handshake",
         "_QuicConnection__frame_handlers",
         "_crypto_buffers",
+        "_crypto_retransmitted",
         "_crypto_streams",
         "_cryptos",
         "_cryptos_initial",
