@@ -8,7 +8,7 @@ import pytest
 from aioquic.quic.events import DatagramFrameReceived
 
 from tests.transport.support.pair import Pair
-from transport.quic.aio.bounds import ECHO
+from transport.quic.aio.bounds import ECHO, LATE
 
 OLD, NEW, SERVER = ("client", 1), ("client", 2), ("server", 1)
 
@@ -123,6 +123,7 @@ def test_after_a_silence_the_stream_comes_first(pair: Moving) -> None:
 def test_what_ends_a_silence_is_said_twice(pair: Moving) -> None:
     """The loss of all that is said first costs ECHO, not a round trip."""
     stream = pair.server.get_next_available_stream_id()
+    pair.server._loss._rtt_smoothed = 0.2
     pair.server.send_stream_data(stream, b"old")
     pair.silence(10.0)
     pair.server.send_stream_data(stream, bytes(5_000))
@@ -138,6 +139,46 @@ def test_what_ends_a_silence_is_said_twice(pair: Moving) -> None:
     assert pair.received(pair.client, stream) == 5_003
     pair.now += ECHO
     assert pair.down() < 100, "an echo has none"
+
+
+def test_an_echo_that_is_not_answered_in_time_goes_again(pair: Moving) -> None:
+    """The last packet of a burst is followed by nothing that would show its loss."""
+    stream = pair.server.get_next_available_stream_id()
+    pair.server.send_stream_data(stream, b"old")
+    pair.silence(10.0)
+    pair.server._loss._rtt_smoothed = 0.2
+    pair.client.ask()
+    pair.up(OLD)
+    pair.down(lost=True)
+    pair.silence(ECHO)
+    assert pair.server.get_timer() <= pair.now + LATE * 0.2
+    pair.silence(LATE * 0.2, 0.01)
+    assert pair.server.unacked(stream) == 3
+    pair.now += ECHO
+    pair.server.handle_timer(pair.now)
+    pair.down()
+    assert pair.received(pair.client, stream) == 3
+
+
+def test_datagrams_wait_until_all_that_was_missed_has_arrived(pair: Moving) -> None:
+    """They would fill the window, and what is lost of the rest would wait behind them."""
+    stream = pair.server.get_next_available_stream_id()
+    pair.server.send_stream_data(stream, b"old")
+    pair.silence(10.0)
+    pair.client.ask()
+    pair.up(OLD)
+    pair.down(lost=True)
+    pair.server.send_datagram_frame(b"early")
+    pair.down()
+    pair.now += ECHO
+    pair.server.handle_timer(pair.now)
+    pair.down()
+    pair.now += 0.03  # what an acknowledgement may wait
+    pair.up(OLD)
+    pair.server.send_datagram_frame(b"late")
+    pair.down()
+    came = [e.data for e in pair.events[pair.client] if isinstance(e, DatagramFrameReceived)]
+    assert came == [b"late"]
 
 
 def test_what_is_lost_while_catching_up_goes_before_the_window_opens(pair: Moving) -> None:

@@ -39,6 +39,9 @@ ECHO = 0.012
 first may be over, short beside a round trip."""
 ECHOES = 16
 """Packets in a round trip that are; a thin flow sends ten. Over it they are sent once."""
+LATE = 1.25
+"""Round trips after which an echo is taken for lost. QUIC itself finds that out by what was sent
+later, and after the last packet of a burst nothing is."""
 MAX_BACKOFF = 3
 """Doublings of the probe timeout at most: aioquic has no end to them, and after ten seconds in a
 tunnel would wait as long again before it looks for the way out."""

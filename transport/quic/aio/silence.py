@@ -3,7 +3,7 @@
 What ends a silence, or follows a move, decides how long somebody waits, and a loss there would cost
 a round trip more; so does one in what follows, which comes in bursts, a round trip apart, that each
 wait for their first packet. So all of it is hedged like a message: while we catch up, what goes out
-goes out once more ECHO seconds later.
+goes out once more ECHO seconds later, and again when it was not answered in LATE round trips.
 
 What holds always: what is sent again was sent before a time at which its answer was due, or to an
 address that is left, or is the one echo of a packet, of which there are ECHOES in a round trip at
@@ -27,6 +27,7 @@ from transport.quic import congestion
 from transport.quic.aio.bounds import (
     ECHO,
     ECHOES,
+    LATE,
     MAX_BACKOFF,
     MAX_PTO,
     PROBE_PACKETS,
@@ -41,6 +42,8 @@ class Silence(Datagrams):
 
     _asked_at: float | None = None
     _behind = False
+    _owed: dict[int, int] | None = None
+    """How far each stream has to be acknowledged until we have caught up; None while more waits."""
     _again_at = 0.0
     """When all that was not acknowledged was last sent again."""
     _challenged_at = 0.0
@@ -117,8 +120,8 @@ class Silence(Datagrams):
         self._catch_up(now)
         first = not self._echo(now)
         datagrams = super().datagrams_to_send(now)
-        if datagrams and first and self._behind and not self._is_silent(now):
-            self._plan_echo(now)
+        if datagrams and self._behind and not self._is_silent(now):
+            self._plan_echo(now, first)
         if self._asked_at is None and any(s.ack_eliciting_in_flight for s in self._loss.spaces):
             self._asked_at = now
         return datagrams
@@ -132,7 +135,7 @@ class Silence(Datagrams):
         timer = super().get_timer()
         if not self._echoes or timer is None or self._close_event is not None:
             return timer
-        return min(timer, self._echoes[0][0])
+        return min(timer, *(at for at, _ in self._echoes))
 
     def handle_timer(self, now: float) -> None:
         """As aioquic's, with an end to the doubling of the probe timeout."""
@@ -209,30 +212,34 @@ class Silence(Datagrams):
         if space is not None and len(space.ack_queue):
             space.ack_at = 0.0
 
-    def _plan_echo(self, now: float) -> None:
-        """What has just gone out goes once more, as far as that is paid for."""
+    def _plan_echo(self, now: float, first: bool) -> None:
+        """What has just gone out for the first time goes once more soon, as far as that is paid
+        for; an echo only when it should have been answered by then."""
         if now - self._echoed_from >= self.round_trip:
             self._echoed_from, self._echoed = now, 0
         sent = reversed(self._spaces[Epoch.ONE_RTT].sent_packets.values())
         new = takewhile(lambda packet: packet.sent_time == now, sent)
         numbers = sorted(packet.packet_number for packet in new if packet.is_ack_eliciting)
-        paid = numbers[: ECHOES - self._echoed]
-        self._echoed += len(paid)
-        self._echoes += tuple((now + ECHO, number) for number in paid)
+        due = now + LATE * self.round_trip
+        if first:
+            numbers, due = numbers[: ECHOES - self._echoed], now + ECHO
+            self._echoed += len(numbers)
+        self._echoes += tuple((due, number) for number in numbers)
 
     def _echo(self, now: float) -> bool:
         """Send again what is due; whether there was anything that has not been acknowledged. An
         address that is not proven gets no echo at the price of what has not been said there yet."""
+        sent = self._spaces[Epoch.ONE_RTT].sent_packets
         due = {number for at, number in self._echoes if at <= now}
-        if not due:
-            return False
-        self._echoes = tuple(echo for echo in self._echoes if echo[1] not in due)
-        path, sent = self._network_paths[0], self._spaces[Epoch.ONE_RTT].sent_packets
-        if not path.can_send(sum(sent[number].sent_bytes for number in due if number in sent)):
+        if due:
+            self._echoes = tuple(echo for echo in self._echoes if echo[1] not in due)
+        due &= sent.keys()
+        if not due or not self._network_paths[0].can_send(sum(sent[n].sent_bytes for n in due)):
             return False
         again = self._send_again(lambda packet: packet.packet_number in due, now)
         self._loss._pacer.bucket_time += again * (self._loss._pacer.packet_time or 0.0)
-        return again > 0
+        self._send_probe()
+        return True
 
     def _is_silent(self, now: float) -> bool:
         """Whether an answer is overdue by so much that what waits is no longer the news."""
@@ -241,22 +248,30 @@ class Silence(Datagrams):
         return now - self._asked_at > SILENT * self.probe_timeout
 
     def _catch_up(self, now: float) -> None:
-        """After a silence, and in it, the streams go first and alone, until nothing of them waits:
-        what the datagrams say is newer, can mostly not be taken before the rest, and is on the
-        stream as well. They would fill every probe, and half the window afterwards."""
+        """After a silence, and in it, the streams go first and alone, until all that waited has
+        arrived: what the datagrams say is newer, can mostly not be taken before the rest, and is on
+        the stream as well. They would fill every probe, and half the window afterwards, and what
+        was lost would wait behind them."""
         self._behind |= self._is_silent(now)
         if not self._behind:
             return
-        if all(stream.sender.buffer_is_empty for stream in self._streams.values()):
-            self._behind = False
-            return
-        self.drop_datagrams()
+        streams = self._streams.values()
+        if self._owed is None and all(stream.sender.buffer_is_empty for stream in streams):
+            self._owed = {id: stream.sender._buffer_stop for id, stream in self._streams.items()}
+        if self._owed is not None and all(map(self._has_arrived, self._owed)):
+            self._behind, self._owed = False, None
+        else:
+            self.drop_datagrams()
+
+    def _has_arrived(self, stream_id: int) -> bool:
+        stream, owed = self._streams.get(stream_id), self._owed or {}
+        return stream is None or stream.sender._buffer_start >= owed[stream_id]
 
     def _moved(self, now: float) -> None:
         """The client goes on from another address: what went to the old one since then is lost. Not
-        twice in a round trip: one that looks for a way out of a silence comes from two addresses in
-        turn, and one that moves all the time is not given everything each time."""
-        if self._handshake_complete and now - self._again_at > self.round_trip:
+        twice in two round trips: one that looks for a way out of a silence comes from two addresses
+        in turn, and one that moves all the time is not given everything each time."""
+        if self._handshake_complete and now - self._again_at > 2 * self.round_trip:
             self._again_at = now
             self._behind = True
             self._send_again(lambda packet: packet.is_ack_eliciting, now)
