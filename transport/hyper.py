@@ -3,7 +3,8 @@
 What holds always: no WebSocket is compressed (a chat frame gains nothing, a compression window
 costs more memory than the whole session, and a small message could unpack to a huge one); an
 application's exception is logged once, here, and answered with 500 or close code 1011.
-May import: nothing of Tradewind.
+Bound: a WebSocket message over MAX_MESSAGE is closed with 1009.
+May import: tcp's frames.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from wsproto.events import CloseConnection
 from wsproto.events import Event as WebSocketEvent
 from wsproto.frame_protocol import CloseReason
 
-MAX_MESSAGE = 131_072
-"""Bytes of a WebSocket message. Over it: closed with 1009. Twice what a frame may have."""
+from transport.tcp.frames import MAX_MESSAGE
+
 APP_QUEUE = 8
 """Events that wait for the application in a stream; then the stream's sender waits."""
 KEEP_ALIVE = 30.0

@@ -20,7 +20,7 @@ from tests.conformance.session_suite import until_closed
 from tests.transport.support.echo import respond, served, until
 from tests.transport.support.stack import ORIGIN, Stack, running
 from tests.transport.test_tcp import client_context
-from transport.accept import Terms
+from transport.accept import Terms, accept
 from transport.asgi import Receive, Scope, Send
 from transport.errors import CloseCode
 from transport.session import Session, TransportKind
@@ -146,6 +146,46 @@ async def test_frames_beside_the_request(stack: Stack) -> None:
     assert await raw.frame() == (Opcode.PONG, b"now")
     assert await (await stack.sessions.get()).receive() == Hello(VERSION, "t")
     raw.reset()
+
+
+async def test_what_another_way_of_writing_leaves_to_hypercorn(stack: Stack) -> None:
+    """The path is the same once it is decoded."""
+    raw = await opened(stack)
+    raw.writer.write(REQUEST.replace(b"/v1/live", b"/v1/l%69ve"))
+    assert (await raw.head()).startswith(b"HTTP/1.1 101 ")
+    session = await stack.sessions.get()
+    assert session.info.transport is TransportKind.WEBSOCKET_H1
+    raw.say(Opcode.BINARY, codec.encode(Hello(VERSION, "t")))
+    assert await session.receive() == Hello(VERSION, "t")
+    raw.reset()
+
+
+async def test_a_session_on_a_connection_that_had_a_request_before(tmp_path: Path) -> None:
+    sessions: asyncio.Queue[Session] = asyncio.Queue()
+
+    async def serve(session: Session) -> None:
+        sessions.put_nowait(session)
+        await session.wait_closed()
+
+    async def gate(scope: Scope) -> Terms:
+        return Terms(lambda origin: True, serve)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await respond(send, b"fine")
+        else:
+            await accept(scope, receive, send, gate)
+
+    async with served(app, tmp_path, gate=gate) as listening:
+        raw = Raw(*await asyncio.open_connection("127.0.0.1", listening.port, ssl=client_context()))
+        raw.writer.write(GET)
+        async with asyncio.timeout(PATIENCE):
+            await raw.reader.readuntil(b"0\r\n\r\n")
+            raw.writer.write(REQUEST)
+            assert (await raw.head()).startswith(b"HTTP/1.1 101 ")
+            raw.say(Opcode.BINARY, codec.encode(Hello(VERSION, "t")))
+            assert await (await sessions.get()).receive() == Hello(VERSION, "t")
+        raw.reset()
 
 
 @pytest.mark.parametrize(
