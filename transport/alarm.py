@@ -4,8 +4,10 @@ A deadline that moves later, as every byte from the peer moves the heartbeat's, 
 alarm goes off at the earlier time, finds nothing due, and is armed again by its owner.
 
 What holds always: an alarm rings once for each time it is armed, never early by the loop's clock;
-of many that are due at once at most BATCH ring in one turn of the loop, so that packets get theirs;
-one whose `ring` raises goes to the loop's exception handler and stops no other.
+of many that are due at once only as many ring in one turn of the loop as a SPELL has room for, so
+that packets get theirs: what a loss timer waits for may already be there, unread, and a server that
+probes before it reads makes itself the traffic in which it drowns; one whose `ring` raises goes to
+the loop's exception handler and stops no other.
 
 May import: wheel.
 """
@@ -14,16 +16,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 import weakref
 from collections.abc import Callable
-from itertools import islice
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 from transport.wheel import Timer, Wheel
 
-BATCH = 256
-"""Alarms that ring in one turn of the loop. The others wait for the next turn."""
+SPELL = 0.001
+"""Seconds in which alarms ring in one turn of the loop. The others wait for the next turn: a turn
+reads up to 32 packets, which takes several times as long."""
 
 
 class Alarm(Timer):
@@ -102,20 +105,22 @@ class _Alarms:
     def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
         self._handle = None
         self._waking = True
-        rung = self._ring(loop, max(loop.time(), self._wakes_at))
+        more = self._ring(loop, max(loop.time(), self._wakes_at))
         self._waking = False
-        if rung == BATCH:
+        if more:
             self._handle = loop.call_soon(self._wake, loop)
         else:
             self._sleep(loop)
 
-    def _ring(self, loop: asyncio.AbstractEventLoop, now: float) -> int:
-        rung = 0
+    def _ring(self, loop: asyncio.AbstractEventLoop, now: float) -> bool:
+        """Ring those that are due; whether there may be more of them."""
+        until = time.perf_counter() + SPELL
         with contextlib.closing(self.wheel.expire(now)) as due:
-            for alarm in islice(due, BATCH):
-                rung += 1
+            for alarm in due:
                 try:
                     alarm.go_off(now)
                 except Exception as error:
                     loop.call_exception_handler({"message": "an alarm failed", "exception": error})
-        return rung
+                if time.perf_counter() >= until:
+                    return True
+        return False
