@@ -180,9 +180,8 @@ class Link:
         self._heard_end = True
         self._loop.remove_reader(self._fd)
         self._reading = False
-        if self._closing:
-            self._leave()
-        elif self.owner is not None:
+        # While it closes, what was written is still sent: the peer may have half-closed.
+        if self.owner is not None and not self._closing:
             self.owner.ended()
 
     # Outwards.

@@ -143,6 +143,26 @@ async def test_close_sends_what_was_written(connected: Maker) -> None:
         assert ends.told.ends == 0
 
 
+async def test_close_sends_the_rest_to_a_peer_that_half_closed() -> None:
+    loop = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    gone: list[Link] = []
+    link = Link(loop, ours, ("", 0), gone.append)
+    link.write(MUCH)
+    link.close()
+    theirs.shutdown(socket.SHUT_WR)
+    await asyncio.sleep(0.02)
+    got = bytearray()
+    with theirs:
+        async with asyncio.timeout(5):
+            while data := await loop.sock_recv(theirs, 1_000_000):
+                got += data
+    assert got == MUCH
+    await until(lambda: gone == [link])
+
+
 @pytest.mark.parametrize("tls", [False, True])
 async def test_unread_input_does_not_destroy_the_last_words(tmp_path: Path, tls: bool) -> None:
     """A socket closed with input unread resets the connection, and what was sent is lost."""
