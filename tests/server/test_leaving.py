@@ -105,5 +105,4 @@ async def test_who_left_leaves_nothing_behind(
         await house.emptied()
         more = _objects() - before
         assert not {name: count for name, count in more.items() if count >= CYCLES}
-        assert before["server.service.conversations.Known"] == KNOWN
-        assert "server.service.conversations.Known" not in more
+        assert "server.service.conversations.Known" not in more, f"more than {KNOWN} are kept"
