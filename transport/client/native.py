@@ -22,9 +22,10 @@ from transport.client.errors import DialError
 from transport.client.race import race
 from transport.client.tickets import Remembered, TicketCache
 from transport.client.trust import Trust
-from transport.client.udp import HIGH_WATER, STAGGER, believed, next_piece
+from transport.client.udp import STAGGER, believed, next_piece
 from transport.errors import CloseCode, SessionClosed, wire_code
 from transport.quic import dial as quic
+from transport.quic.aio.bounds import HIGH_WATER
 from transport.quic.native_dial import Memory, NativeClient
 from transport.quic.roaming import Roaming
 from transport.session import CLOSE_LINGER

@@ -13,8 +13,6 @@ from transport.wire.lane import Via
 
 STAGGER = 0.25
 """Seconds between the attempts at a host's addresses (RFC 8305 section 5)."""
-HIGH_WATER = 262_144
-"""Bytes that the server has not acknowledged, at which a writer waits."""
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@
 What holds always: leaving the block tells the server and leaves nothing behind; when the connection
 is lost every wait ends: requests raise ConnectionLost, sessions receive Closed(1006), sockets b"".
 `drop()` vanishes without a word, for tests of just that.
-May import: aio, peer, dialler, roaming, opened.
+May import: aio, peer, dialler, roaming, opened, pieces.
 """
 
 from __future__ import annotations
@@ -52,15 +52,14 @@ from transport.quic.opened import (
     OPEN_TIMEOUT,
     Closed,
     ConnectionLost,
-    Datagram,
     Event,
     Refused,
     Socket,
     Stream,
-    StreamData,
     WebTransport,
 )
 from transport.quic.peer import Peer, clock
+from transport.quic.pieces import Datagram, StreamData
 from transport.quic.roaming import Roaming
 
 __all__ = [

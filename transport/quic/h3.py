@@ -25,7 +25,7 @@ from aioquic.quic.events import QuicEvent, StopSendingReceived, StreamReset
 from hypercorn.config import Config
 
 from transport.asgi import App
-from transport.quic.aio.bounds import MAX_FIELD_SECTION
+from transport.quic.aio.bounds import HIGH_WATER, MAX_FIELD_SECTION, WRITE_STALL
 from transport.quic.aio.http3 import (
     H3_EXCESSIVE_LOAD,
     H3_MESSAGE_ERROR,
@@ -41,10 +41,6 @@ from transport.quic.sessions import WebTransportSession
 
 MAX_REQUESTS = 32
 """Requests and sessions whose application runs at once on a connection."""
-HIGH_WATER = 262_144
-"""Bytes a stream may have sent and not acknowledged before its writer waits."""
-WRITE_STALL = 60.0
-"""Seconds a writer waits without being let on before its stream is reset."""
 
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 

@@ -36,6 +36,7 @@ from aioquic.quic.events import (
 
 from transport.asgi import ABORT, App, Message
 from transport.errors import CloseCode
+from transport.quic.aio.bounds import HIGH_WATER, WRITE_STALL
 from transport.quic.aio.configuration import NATIVE_ALPN, NATIVE_PATH
 from transport.quic.peer import Peer
 from transport.quic.sessions import (
@@ -48,10 +49,6 @@ from transport.quic.sessions import (
     MAX_REFUSED,
 )
 
-HIGH_WATER = 262_144
-"""Bytes the stream may have sent and not acknowledged before its writer waits."""
-WRITE_STALL = 60.0
-"""Seconds a writer waits without being let on before the session is cut."""
 REFUSED = 0
 """The error code of a stream that nobody wants."""
 

@@ -8,7 +8,7 @@
 What holds always: with a ticket nothing leaves before the first send or receive, so that what is
 sent at once travels beside the first packet of the handshake; when the server does not take the
 ticket, what was sent early is sent again by itself (streams) or was a copy anyway (datagrams);
-nobody's answers come up before the server has proved who it is; over MAX_DATAGRAMS datagrams that
+nobody's answers come up before the server has proved who it is; over pieces.MAX_DATAGRAMS that
 are not received the oldest is dropped.
 May import: aio, peer, dialler, dial's trust, opened's events.
 """
@@ -16,7 +16,6 @@ May import: aio, peer, dialler, dial's trust, opened's events.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 
 from aioquic.quic.configuration import QuicConfiguration
@@ -41,8 +40,9 @@ from transport.quic.dial import (
     client_configuration,
 )
 from transport.quic.dialler import Dialler
-from transport.quic.opened import ABNORMAL, MAX_DATAGRAMS, Closed, Datagram, Event, StreamData
+from transport.quic.opened import ABNORMAL, Closed, Event
 from transport.quic.peer import Peer
+from transport.quic.pieces import Datagram, Pieces, StreamData
 from transport.quic.roaming import Roaming
 
 
@@ -71,8 +71,7 @@ class NativeClient:
         self._peer.handler = self
         self._dialler.carry(self._peer)
         self._established: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._events: deque[StreamData | Datagram] = deque()
-        self._datagrams = 0
+        self._pieces = Pieces()
         self._closed: Closed | None = None
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
@@ -124,17 +123,15 @@ class NativeClient:
     async def receive(self) -> Event:
         """What came next, waiting for it; Closed at the end, for ever."""
         self._peer.flush()
-        while not self._events or not self.quic.handshake_complete:
+        while not self._pieces or not self.quic.handshake_complete:
             if self._closed is not None:
                 return self._closed
             self._wake.clear()
             await self._wake.wait()
-        event = self._events.popleft()
-        if isinstance(event, Datagram):
-            self._datagrams -= 1
-        elif self.quic.release(self._stream, len(event.data)):
+        piece = self._pieces.take()
+        if isinstance(piece, StreamData) and self.quic.release(self._stream, len(piece.data)):
             self._peer.flush()
-        return event
+        return piece
 
     def move(self, local: tuple[str, int] | None = None) -> None:
         """Go on from another socket: the network has changed. Raises OSError."""
@@ -169,17 +166,14 @@ class NativeClient:
             else:  # opened by the server: Tradewind's opens none
                 self.quic.stop(event.stream_id, 0)
         elif isinstance(event, DatagramFrameReceived):
-            self._datagrams += 1
             self._put(Datagram(event.data))
-            if self._datagrams > MAX_DATAGRAMS:
-                self._drop_oldest_datagram()
         elif isinstance(event, StreamReset) and event.stream_id == self._stream:
             self._end(Closed(ABNORMAL, "the stream was reset"))
 
     def progressed(self) -> None:
         """Something was acknowledged, perhaps."""
         self._progress.set()
-        if self._events:
+        if self._pieces:
             self._wake.set()  # the handshake may be what was waited for
 
     def lost(self, code: int, reason: str) -> None:
@@ -209,7 +203,7 @@ class NativeClient:
 
     def _put(self, event: StreamData | Datagram) -> None:
         if self._closed is None:
-            self._events.append(event)
+            self._pieces.put(event)
             self._wake.set()
 
     def _end(self, closed: Closed) -> None:
@@ -217,13 +211,6 @@ class NativeClient:
             self._closed = closed
             self._wake.set()
             self.quic.release_all(self._stream)
-
-    def _drop_oldest_datagram(self) -> None:
-        for index, event in enumerate(self._events):
-            if isinstance(event, Datagram):
-                del self._events[index]
-                self._datagrams -= 1
-                return
 
 
 def _settings(host: str, trust: Trust, memory: Memory) -> QuicConfiguration:

@@ -2,15 +2,14 @@
 
 What holds always: sends never wait and are dropped in silence after the end; `unacked` says how
 much the server has left to acknowledge; what is not received withholds the stream's credit, and
-over MAX_DATAGRAMS datagrams that are not received the oldest is dropped; every wait ends when the
+over pieces.MAX_DATAGRAMS that are not received the oldest is dropped; every wait ends when the
 stream or the connection does.
-May import: aio, capsules. (dial makes these.)
+May import: aio, capsules, pieces. (dial makes these.)
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Protocol
 
 from msgspec import Struct
@@ -18,11 +17,10 @@ from msgspec import Struct
 from transport.quic import capsules
 from transport.quic.aio.connection import Connection
 from transport.quic.aio.http3 import H3_REQUEST_CANCELLED, Http3
+from transport.quic.pieces import Datagram, Pieces, StreamData
 
 OPEN_TIMEOUT = 10.0
 """Seconds until a response's head must be there."""
-MAX_DATAGRAMS = 1_024
-"""Datagrams that wait to be received. Over it the oldest is dropped."""
 ABNORMAL = 1006
 """The code of a session that ended without one."""
 OK = 200
@@ -41,19 +39,6 @@ class Refused(Exception):
     def __init__(self, status: int) -> None:
         super().__init__(f"The server refused with status {status}.")
         self.status = status
-
-
-class StreamData(Struct, frozen=True):
-    """Bytes of the session's stream; `ended` when the server will send no more."""
-
-    data: bytes
-    ended: bool
-
-
-class Datagram(Struct, frozen=True):
-    """A datagram of the session."""
-
-    data: bytes
 
 
 class Closed(Struct, frozen=True):
@@ -218,8 +203,7 @@ class WebTransport:
         self._connect = stream
         self._quic = stream.owner.quic
         self._capsules = capsules.Parser()
-        self._events: deque[StreamData | Datagram] = deque()
-        self._datagrams = 0
+        self._pieces = Pieces()
         self._closed: Closed | None = None
         self._wake = asyncio.Event()
         self.stream_id: int | None = None
@@ -282,17 +266,16 @@ class WebTransport:
 
     async def receive(self) -> Event:
         """The next event; after the last one Closed, for ever."""
-        while not self._events:
+        while not self._pieces:
             if self._closed is not None:
                 return self._closed
             self._wake.clear()
             await self._wake.wait()
-        event = self._events.popleft()
-        if isinstance(event, Datagram):
-            self._datagrams -= 1
-        elif self.stream_id is not None and self._quic.release(self.stream_id, len(event.data)):
+        piece = self._pieces.take()
+        ours = self.stream_id if isinstance(piece, StreamData) else None
+        if ours is not None and self._quic.release(ours, len(piece.data)):
             self._connect.owner.flush()
-        return event
+        return piece
 
     def close(self, code: int, reason: str = "") -> None:
         """End the session with a code."""
@@ -326,7 +309,7 @@ class WebTransport:
             if data:  # whoever speaks has accepted: the answer itself may be lost
                 self._connect.answered(OK, [])
             self._quic.hold(self.stream_id, len(data))
-            self._events.append(StreamData(data, ended))
+            self._pieces.put(StreamData(data, ended))
             self._wake.set()
 
     def put_datagram(self, data: bytes) -> None:
@@ -334,10 +317,7 @@ class WebTransport:
         if self._closed is not None:
             return
         self._connect.answered(OK, [])
-        self._events.append(Datagram(data))
-        self._datagrams += 1
-        if self._datagrams > MAX_DATAGRAMS:
-            self._drop_oldest_datagram()
+        self._pieces.put(Datagram(data))
         self._wake.set()
 
     def ended(self, code: int, reason: str) -> None:
@@ -353,10 +333,3 @@ class WebTransport:
         self._connect.fail()
         self._connect.owner.forget(self._connect.id)
         self._connect.owner.flush()
-
-    def _drop_oldest_datagram(self) -> None:
-        for index, event in enumerate(self._events):
-            if isinstance(event, Datagram):
-                del self._events[index]
-                self._datagrams -= 1
-                return

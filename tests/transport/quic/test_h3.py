@@ -16,10 +16,10 @@ from wsproto.events import BytesMessage, CloseConnection
 from tests.transport.support.echo import connected, echo, read_body, respond, served
 from transport.asgi import ABORT, Receive, Scope, Send
 from transport.quic import exchange
-from transport.quic.aio.bounds import STREAM_WINDOW
+from transport.quic.aio.bounds import HIGH_WATER, STREAM_WINDOW
 from transport.quic.dial import ConnectionLost, Refused
 from transport.quic.exchange import MAX_BODY
-from transport.quic.h3 import HIGH_WATER, MAX_REQUESTS
+from transport.quic.h3 import MAX_REQUESTS
 
 
 async def test_independent_client_fetches_a_page(tmp_path: Path) -> None:

@@ -14,6 +14,11 @@ STREAM_WINDOW = 262_144
 """Bytes a peer may send on a stream before they are taken. More: FLOW_CONTROL_ERROR, it is cut."""
 CONNECTION_WINDOW = 2_097_152
 """Bytes a peer may have in flight on all streams together. More: FLOW_CONTROL_ERROR."""
+HIGH_WATER = 262_144
+"""Bytes a stream of ours may have sent and not acknowledged before its writer waits."""
+WRITE_STALL = 60.0
+"""Seconds a server's writer waits without being let on before its stream is reset, or its session
+cut where that is the same."""
 QUEUED_DATAGRAMS = 256
 """Datagrams that wait for the congestion window. Over it the oldest is dropped."""
 MAX_DATAGRAM = 1_169
