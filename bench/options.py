@@ -31,6 +31,8 @@ JsonFile = Annotated[
 HtmlFile = Annotated[
     Path | None, typer.Option("--html", help="Write a page with plots to this file.")
 ]
+Generators = Annotated[int, typer.Option(help="Processes that make the load.")]
+Workers = Annotated[int, typer.Option(help="Processes of the server.")]
 Seed = Annotated[int, typer.Option(help="Of the dice that the link throws.")]
 
 

@@ -20,7 +20,7 @@ from bench.load.fleet import fleet
 from bench.load.house import house
 from bench.load.orders import Chatted, Verified
 from bench.load.watch import MIB, Watch, cdf, ms, quantile, watching
-from bench.options import HtmlFile, JsonFile, command_line, faults
+from bench.options import Generators, HtmlFile, JsonFile, Workers, command_line, faults
 from bench.report import Mark, Plot, Result, Table
 from bench.report.record import Cell
 
@@ -68,8 +68,8 @@ def burst(
         int,
         typer.Option(help="Sessions that send, half of each kind."),
     ] = 600,
-    generators: Annotated[int, typer.Option(help="Processes that make the load.")] = 1,
-    workers: Annotated[int, typer.Option(help="Processes of the server.")] = 1,
+    generators: Generators = 1,
+    workers: Workers = 1,
     json: JsonFile = None,
     html: HtmlFile = None,
 ) -> None:

@@ -22,7 +22,7 @@ from bench.load import meter
 from bench.load.fleet import Fleet, fleet
 from bench.load.house import House, house
 from bench.load.watch import MIB, Watch, ms, quantile, watching
-from bench.options import HtmlFile, JsonFile, command_line, faults
+from bench.options import Generators, HtmlFile, JsonFile, Workers, command_line, faults
 from bench.report import Plot, Result, Series, Table
 
 CHUNK = 500
@@ -75,8 +75,8 @@ def capacity(
     share: Annotated[float, typer.Option(help="The share of sessions that chat.")] = 0.01,
     rate: Annotated[float, typer.Option(help="Messages a second of one that chats.")] = 0.5,
     seconds: Annotated[float, typer.Option(help="How long they chat at each step.")] = 5.0,
-    generators: Annotated[int, typer.Option(help="Processes that make the load.")] = 1,
-    workers: Annotated[int, typer.Option(help="Processes of the server.")] = 1,
+    generators: Generators = 1,
+    workers: Workers = 1,
     json: JsonFile = None,
     html: HtmlFile = None,
 ) -> None:

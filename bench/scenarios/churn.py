@@ -25,7 +25,7 @@ from bench.load.fleet import Fleet, fleet
 from bench.load.house import House, house
 from bench.load.meter import Usage
 from bench.load.watch import MIB, Watch, watching
-from bench.options import HtmlFile, JsonFile, command_line, faults
+from bench.options import Generators, HtmlFile, JsonFile, command_line, faults
 from bench.report import Mark, Plot, Result, Series, Table
 
 CHUNK = 250
@@ -77,7 +77,7 @@ def churn(
     warm_up: Annotated[
         int, typer.Option(help="Cycles before memory is first read; caches fill in about 10,000.")
     ] = WARM_UP,
-    generators: Annotated[int, typer.Option(help="Processes that make the load.")] = 1,
+    generators: Generators = 1,
     json: JsonFile = None,
     html: HtmlFile = None,
 ) -> None:

@@ -10,7 +10,7 @@ sent at once travels beside the first packet of the handshake; when the server d
 ticket, what was sent early is sent again by itself (streams) or was a copy anyway (datagrams);
 nobody's answers come up before the server has proved who it is; over pieces.MAX_DATAGRAMS that
 are not received the oldest is dropped.
-May import: aio, peer, dialler, dial's trust, opened's events.
+May import: aio, peer, dialler, dial's trust, opened's events, pieces.
 """
 
 from __future__ import annotations
