@@ -382,7 +382,7 @@ async def run(settings: Settings, announce: Callable[[Parts, Listening], None]) 
         if not stop.done():
             stop.set_result(patience)
 
-    async with running(settings) as (parts, listening), garbage.seldom(parts.metrics.paused):
+    async with running(settings) as (parts, listening), garbage.in_pieces(parts.metrics.paused):
         loop.add_signal_handler(signal.SIGTERM, leave, settings.drain_seconds)
         loop.add_signal_handler(signal.SIGINT, leave, 0.0)
         announce(parts, listening)

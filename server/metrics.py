@@ -50,7 +50,7 @@ class Metrics:
         )
         self._pauses = Histogram(
             "tradewind_gc_pause_seconds",
-            "Full collections of garbage, each of which stopped everything",
+            "Collections of garbage, each of which stopped everything",
             buckets=_BUCKETS,
             registry=self.registry,
         )

@@ -25,7 +25,7 @@ async def work(task: WorkerTask, channel: Channel) -> None:
     shared = app.Shared(adopt(task.slot, task.sockets), place, bus, settings.data_dir)
     async with (
         app.running(settings, shared) as (parts, listening),
-        garbage.seldom(parts.metrics.paused),
+        garbage.in_pieces(parts.metrics.paused),
     ):
         channel.say(Ready())
         leave = await channel.told_to_leave(settings.drain_seconds)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Callable
+from weakref import ref
 
 import pytest
 
@@ -17,41 +19,74 @@ class Knot:
         self.me = self
 
 
-@pytest.mark.parametrize(
-    ("stayed", "blocks", "yes"),
-    [
-        (garbage.LEAST - 1, 0, False),
-        (garbage.LEAST, 100_000, True),
-        (1_000_000, 10_000_000, False),
-        (2_500_000, 10_000_000, True),
-    ],
-)
-def test_a_full_look_is_due(stayed: int, blocks: int, yes: bool) -> None:
-    assert garbage.due(stayed, blocks) is yes
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(garbage, "LOOK", 0.01)
 
 
-async def test_what_was_there_is_not_looked_at_and_all_is_put_back() -> None:
+async def until(what: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not what():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+
+
+async def grow(keeping: list[object], pauses: list[float]) -> None:
+    """Make objects until there is a pause."""
+    count = len(pauses)
+    async with asyncio.timeout(30):
+        while len(pauses) == count:
+            keeping += [[number] for number in range(20_000)]
+            await asyncio.sleep(0.02)
+
+
+async def test_all_is_put_back() -> None:
     before = gc.get_threshold()
-    async with garbage.seldom(lambda _: None):
+    async with garbage.in_pieces(lambda _: None):
         assert gc.get_freeze_count() > 10_000
         assert gc.get_threshold()[:2] == (garbage.YOUNG, garbage.MIDDLE)
-        full = gc.get_stats()[2]["collections"]
-        kept = [[number] for number in range(300_000)]
-        assert gc.get_stats()[2]["collections"] == full, "all objects were looked at"
-        assert len(kept) == 300_000
     assert gc.get_threshold() == before
     assert gc.get_freeze_count() == 0
 
 
-async def test_all_are_looked_at_when_many_are_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(garbage, "LOOK", 0.01)
+async def test_what_stays_is_looked_at_once() -> None:
     pauses: list[float] = []
-    async with garbage.seldom(pauses.append):
-        keeping = []
-        async with asyncio.timeout(60):
-            while not pauses:
-                keeping += [Knot() for _ in range(20_000)]
-                await asyncio.sleep(0.02)
-        keeping.clear()
-        assert len(pauses) == 1
-        assert pauses[0] > 0
+    async with garbage.in_pieces(pauses.append):
+        keeping: list[object] = []
+        knot = Knot()
+        kept = ref(knot)
+        before = gc.get_freeze_count()
+        await grow(keeping, pauses)
+        assert gc.get_freeze_count() - before > garbage.PIECE / 2
+        del knot
+        await grow(keeping, pauses)
+        assert kept() is not None, "what is frozen was looked at"
+        gc.unfreeze()
+        gc.collect()
+        assert kept() is None
+
+
+async def test_garbage_of_a_piece_is_found() -> None:
+    pauses: list[float] = []
+    async with garbage.in_pieces(pauses.append):
+        knot = Knot()
+        gone = ref(knot)
+        gc.collect(1)  # It is among the old now.
+        del knot
+        assert gone() is not None
+        await grow([], pauses)
+        assert gone() is None
+
+
+@pytest.mark.parametrize("small", [True, False])
+async def test_a_small_process_is_looked_at_whole(
+    small: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(garbage, "WHOLE", 0.1)
+    monkeypatch.setattr(garbage, "SMALL", 1 << 40 if small else 0)
+    knot = Knot()
+    gone = ref(knot)
+    pauses: list[float] = []
+    async with garbage.in_pieces(pauses.append):
+        del knot
+        await (until(lambda: pauses) if small else grow([], pauses))
+        assert (gone() is None) is small
