@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
+import pytest_asyncio
 from places import Desk, ServerProcess, Shopper
 from playwright.async_api import Browser, ConsoleMessage, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(120),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServerProcess]:
+    """One for all: they look at pages, and each shopper is a new one."""
+    server = ServerProcess(tmp_path_factory.mktemp("server"))
+    await server.start()
+    yield server
+    await server.kill()
+
 
 PHONE = {
     "viewport": {"width": 390, "height": 844},
@@ -93,7 +110,7 @@ async def test_the_console_works_by_keyboard(browser: Browser, server: ServerPro
     shopper = await Shopper.arrives(browser, server)
     await shopper.writes("Anybody there?")
     desk = await Desk.opens(browser, server)
-    await expect(desk.page.get_by_test_id("inbox-row")).to_have_count(1)
+    await expect(desk.page.get_by_test_id("inbox-row").first).to_contain_text("Anybody there?")
     await desk.page.keyboard.press("j")
     await desk.page.keyboard.press("Enter")
     await expect(desk.message("Anybody there?")).to_have_count(1)

@@ -10,7 +10,11 @@ import pytest
 from places import Desk, ServerProcess, Shopper, texts
 from playwright.async_api import Browser, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(180),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 WATCH = """element => {
     const root = element.getRootNode(), seen = (window.seen = []);

@@ -9,7 +9,11 @@ import pytest
 from places import Desk, ServerProcess, Shopper, texts, udp_blocked
 from playwright.async_api import Browser, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(180),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 
 async def both(browser: Browser, server: ServerProcess) -> tuple[Shopper, Desk]:
