@@ -4,8 +4,8 @@ Half a round trip is a lull. Where packets have come without one for RHYTHM seco
 times the longest pause lately, for who speaks without a pause does not stop for nothing.
 
 What holds always: nobody is asked about one lull more often than `asked` says, and what is heard
-with nothing in it that wants an answer begins none, save in a rhythm; an early question comes at
-most every EARLY_EVERY seconds. Time is an argument.
+with nothing in it that wants an answer begins none, save in a rhythm; early questions are about two
+lulls in EARLY_WITHIN seconds at most. Time is an argument.
 May import: nothing of Tradewind.
 """
 
@@ -22,8 +22,9 @@ QUICKEST = 0.02
 RHYTHM = 0.5
 """Seconds for which packets must have come without a lull. The copies of one message, which come
 within a tenth of a second, are no rhythm."""
-EARLY_EVERY = 1.0
-"""Seconds between two questions about a lull that is shorter than half a round trip."""
+EARLY_WITHIN = 1.0
+"""Seconds in which two lulls may be asked about that are shorter than half a round trip. Two, for
+one may be a false alarm just before the other."""
 AGAIN = 0.015
 """Seconds after which an early question is asked once more: a loss would go unnoticed too long."""
 
@@ -44,7 +45,7 @@ class Lull:
         """The longest lately, …"""
         self._step = 0.0
         """… and the longest since then."""
-        self._early_at = -math.inf
+        self._early_at = (-math.inf, -math.inf)
         self._twice = False
 
     def heard(self, now: float, half: float, longest: float, *, asks: bool) -> None:
@@ -58,7 +59,7 @@ class Lull:
         self._last = now
         self._twice = False
         rhythm = now - self._since >= RHYTHM
-        self.early = rhythm and now - self._early_at >= EARLY_EVERY
+        self.early = rhythm and now - self._early_at[0] >= EARLY_WITHIN
         if not (asks or rhythm):
             self.ends = None
         elif self.early:
@@ -72,5 +73,5 @@ class Lull:
             self.ends = None
             return
         self._twice = True
-        self._early_at = now
+        self._early_at = self._early_at[1], now
         self.ends = now + AGAIN

@@ -21,9 +21,10 @@ asked from what the server takes for another address: it is of full size, that t
 with three times as much, and is asked twice, for nobody notices a loss in time.
 
 What holds always: a quiet connection stays quiet (lull.py says when there is a question). The cost:
-a packet of 400 bytes and its answer for each lull; in a rhythm two of 1,200 bytes, at most every
-second; about 45 bytes for each probe, or 400 from a socket that has heard nothing yet. With a round
-trip of 200 ms a tunnel of ten seconds takes about 230 probes, a fourth of them large.
+a packet of 400 bytes and its answer for each lull; in a rhythm two of 1,200 bytes, for two lulls a
+second at most; for each probe about 45 bytes and what is outstanding, and 400 more from a socket
+that has heard nothing yet. With a round trip of 200 ms a tunnel of ten seconds takes about 230
+probes.
 
 `keepalive` seconds without a packet from us send a PING, where a NAT forgets sooner than the
 heartbeat of the session comes: two packets each time.

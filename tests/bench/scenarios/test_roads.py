@@ -28,15 +28,17 @@ async def test_connect_times_a_way_in_round_trips(linux_root: None) -> None:
     assert float(str(blocked["p50 ms"])) >= 300, "the head start comes first"
 
 
-async def test_roam_loses_nothing_when_a_nat_forgets(linux_root: None) -> None:
+@pytest.mark.parametrize("event", ["rebind", "address"])
+async def test_roam_loses_nothing(linux_root: None, event: str) -> None:
     walk = roam.Walk(
-        path=PATH, seed=1, events=("rebind",), workers=(1,), before=0.5, after=1.0, times=2
+        path=PATH, seed=1, events=(event,), workers=(1,), before=0.5, after=1.0, times=2
     )
     result = await roam.measure(walk)
     [row] = result.tables[0].rows
-    assert row[:3] == ("NAT forgets", 1, 2)
+    assert row[:3] == (roam.EVENTS[event], 1, 2)
     assert int(str(row[3])) > 20, "there was something to lose"
     assert row[4:7] == (0, 0, 0)
+    assert row[-2] == 1, "the session stayed"
     assert result.summary.startswith("nothing")
 
 

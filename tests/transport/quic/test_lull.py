@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from transport.quic.lull import AGAIN, EARLY_EVERY, QUICKEST, RHYTHM, Lull
+from transport.quic.lull import AGAIN, EARLY_WITHIN, QUICKEST, RHYTHM, Lull
 
 HALF, LONGEST = 0.1, 0.9
 
@@ -48,7 +48,7 @@ def test_who_pauses_often_is_given_longer() -> None:
     assert slow.waits > 2 * quick.waits
 
 
-def test_an_early_question_is_asked_twice_and_then_not_for_a_while() -> None:
+def test_an_early_question_is_asked_twice() -> None:
     heard = Heard()
     heard.packets(3 * RHYTHM)
     heard.now += heard.waits
@@ -56,10 +56,18 @@ def test_an_early_question_is_asked_twice_and_then_not_for_a_while() -> None:
     assert heard.waits == AGAIN
     heard.lull.asked(heard.now + AGAIN)
     assert heard.lull.ends is None
-    heard.packets(EARLY_EVERY / 2)
+
+
+def test_two_lulls_a_second_are_asked_about_early() -> None:
+    heard = Heard()
+    heard.packets(3 * RHYTHM)
+    for _ in range(2):
+        assert heard.lull.early
+        heard.lull.asked(heard.now)
+        heard.packets(EARLY_WITHIN / 5)
     assert not heard.lull.early
     assert heard.waits >= HALF
-    heard.packets(EARLY_EVERY)
+    heard.packets(EARLY_WITHIN)
     assert heard.lull.early
 
 

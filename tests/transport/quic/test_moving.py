@@ -146,15 +146,15 @@ def test_an_echo_that_is_not_answered_in_time_goes_again(pair: Moving) -> None:
     stream = pair.server.get_next_available_stream_id()
     pair.server.send_stream_data(stream, b"old")
     pair.silence(10.0)
-    pair.server._loss._rtt_smoothed = 0.2
+    pair.server._loss._rtt_smoothed, pair.server._loss._rtt_variance = 0.2, 0.1
     pair.client.ask()
     pair.up(OLD)
     pair.down(lost=True)
     pair.silence(ECHO)
     assert pair.server.get_timer() <= pair.now + LATE * 0.2
-    pair.silence(LATE * 0.2, 0.01)
+    pair.silence(LATE * 0.2 - 0.02, 0.01)
     assert pair.server.unacked(stream) == 3
-    pair.now += ECHO
+    pair.now += 0.03
     pair.server.handle_timer(pair.now)
     pair.down()
     assert pair.received(pair.client, stream) == 3

@@ -157,6 +157,31 @@ async def test_whichever_socket_is_heard_first_stays(stack: Stack, barred: int) 
         assert stack.listening.stats()["quic_connections"] == 1
 
 
+async def test_when_the_system_has_another_address_for_us_we_move(stack: Stack) -> None:
+    async with live(stack, TransportKind.QUIC) as (way, pair):
+        await exchange(pair, 1)
+        dialler = pair.client.carrier._client._dialler  # type: ignore[attr-defined]
+        dialler._changed()
+        assert (dialler.moves, dialler._source) == (0, "127.0.0.1")
+        dialler._source = "192.0.2.1"
+        dialler._changed()
+        await exchange(pair, 2)
+        assert (dialler.moves, len(way.clients)) == (1, 2)
+
+
+async def test_when_there_is_a_way_again_we_ask_at_once(stack: Stack) -> None:
+    async with live(stack, TransportKind.QUIC) as (way, pair):
+        await exchange(pair, 1)
+        await asyncio.sleep(0.3)
+        sent = len(way.sent)
+        dialler = pair.client.carrier._client._dialler  # type: ignore[attr-defined]
+        dialler._cut_off = True
+        dialler._changed()
+        await until(lambda: len(way.sent) > sent, PATIENCE)
+        assert len(way.sent[sent]) == 1_200
+        assert dialler.moves == 0
+
+
 async def test_probing_a_tunnel_is_bounded(stack: Stack) -> None:
     """A probe every interval, in two packets at most, and one fresh socket."""
     async with live(stack, TransportKind.QUIC) as (way, pair):

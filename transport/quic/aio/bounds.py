@@ -44,7 +44,7 @@ ECHO = 0.012
 first may be over, short beside a round trip."""
 ECHOES = 16
 """Packets in a round trip that are; a thin flow sends ten. Over it they are sent once."""
-LATE = 1.25
+LATE = 1.125
 """Round trips after which an echo is taken for lost. QUIC itself finds that out by what was sent
 later, and after the last packet of a burst nothing is."""
 MAX_BACKOFF = 3

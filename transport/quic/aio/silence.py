@@ -5,10 +5,9 @@ a round trip more; so does one in what follows, which comes in bursts, a round t
 wait for their first packet. So all of it is hedged like a message: while we catch up, what goes out
 goes out once more ECHO seconds later, and again when it was not answered in LATE round trips.
 
-What holds always: what is sent again was sent before a time at which its answer was due, or to an
-address that is left, or is the one echo of a packet, of which there are ECHOES in a round trip at
-most; a probe is never more than MAX_PTO or MAX_BACKOFF doublings away while something is not
-acknowledged. Time is an argument.
+What holds always: what is sent again was sent into a silence, or to an address that is left, or is
+an echo, of which there are ECHOES in a round trip at most; a probe is never more than MAX_PTO or
+MAX_BACKOFF doublings away while something is not acknowledged. Time is an argument.
 May import: congestion, aio.bounds, aio.datagrams.
 """
 
@@ -94,12 +93,13 @@ class Silence(Datagrams):
             self._heard_again(asked_at, now)
 
     def _heard_again(self, asked_at: float, now: float) -> None:
-        timeout = self.probe_timeout
-        if now - asked_at > SILENT * timeout:
+        """All goes again, what was sent last as well: that was a probe, with the oldest in it, for
+        which all the rest would have to wait."""
+        if now - asked_at > SILENT * self.probe_timeout:
             self._behind = True
             self._loss._pto_count = 0
             self._again_at = now
-            self._send_again(lambda packet: packet.sent_time <= now - timeout, now)
+            self._send_again(lambda packet: packet.is_ack_eliciting, now)
 
     @property
     def _lost(self) -> int:
