@@ -19,7 +19,7 @@ FADING = 0.98
 """What is left of that longest pause after each packet: a hundred packets forget it."""
 QUICKEST = 0.02
 """Seconds that make a lull in a rhythm, at least."""
-RHYTHM = 0.5
+RHYTHM = 0.3
 """Seconds for which packets must have come without a lull. The copies of one message, which come
 within a tenth of a second, are no rhythm."""
 EARLY_WITHIN = 1.0
