@@ -256,3 +256,16 @@ def test_a_probe_says_again_what_was_received(pair: Moving) -> None:
     pair.client.probe(pair.now)
     pair.up(OLD)
     assert pair.server.unacked(stream) == 0
+
+
+def test_an_answer_after_a_silence_does_not_make_the_path_seem_slow(pair: Moving) -> None:
+    stream = pair.server.get_next_available_stream_id()
+    pair.server.send_stream_data(stream, b"old")
+    pair.down()
+    pair.now += 0.05
+    pair.client.datagrams_to_send(pair.now)  # the acknowledgement: lost
+    before = pair.server.round_trip
+    pair.silence(10.0)
+    pair.client.ask()
+    pair.up(OLD)
+    assert pair.server.round_trip == before

@@ -22,6 +22,7 @@ from transport.quic.aio.handshake import Handshake, Tickets
 from transport.quic.aio.haste import Haste
 from transport.quic.aio.identity import NO_ORIGIN, Origin
 from transport.quic.aio.overtaken import Overtaken
+from transport.quic.aio.patience import PatientRecovery
 from transport.quic.insight import Vitals
 
 
@@ -50,6 +51,15 @@ class Connection(Overtaken, Haste, Acks, Handshake, Flow):
             token_handler=on_token,
         )
         self.stalls = 0
+        self._loss = PatientRecovery(
+            congestion_control_algorithm=configuration.congestion_control_algorithm,
+            initial_rtt=configuration.initial_rtt,
+            max_datagram_size=configuration.max_datagram_size,
+            peer_completed_address_validation=not configuration.is_client,
+            send_probe=self._send_probe,
+            logger=self._logger,
+            quic_logger=self._quic_logger,
+        )
         self._tickets = tickets
         self._ack_delay = 0.0  # until the handshake is confirmed
         self._take_identity(new_id, origin)
