@@ -128,7 +128,8 @@ async def test_a_tunnel_around_one_who_only_listens(stack: Stack) -> None:
     look for the way out; what the server wanted to say comes after it."""
     async with live(stack, TransportKind.QUIC) as (way, pair):
         await exchange(pair, 1)
-        down = [deliver(uuid4(), seq) for seq in range(300)]
+        conversation = uuid4()
+        down = [deliver(conversation, seq) for seq in range(300)]
         pair.server.send(down[0])
         assert await take(pair.client, 1) == down[:1]
         way.closed = True

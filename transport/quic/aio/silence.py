@@ -81,8 +81,11 @@ class Silence(Datagrams):
         """As aioquic's, which waits for its own timer to send again what got lost while nothing
         could be heard."""
         before, asked_at, peer = self._close_at, self._asked_at, self.get_peer_address()
-        lost = self._lost
+        lost, loss, silent = self._lost, self._loss, self._is_silent(now)
+        path = loss._rtt_latest, loss._rtt_smoothed, loss._rtt_variance
         super().receive_datagram(data, addr, now)
+        if silent:  # an answer that took as long as the silence says nothing of the path
+            loss._rtt_latest, loss._rtt_smoothed, loss._rtt_variance = path
         self._hurry(lost)
         if self._close_at == before:
             return  # nothing in it was for us
