@@ -47,9 +47,6 @@ ECHOES = 16
 LATE = 1.125
 """Round trips after which an echo is taken for lost. QUIC itself finds that out by what was sent
 later, and after the last packet of a burst nothing is."""
-MAX_BACKOFF = 3
-"""Doublings of the probe timeout at most: aioquic has no end to them, and after ten seconds in a
-tunnel would wait as long again before it looks for the way out."""
 MAX_PTO = 3.0
 """Seconds after which a probe is sent, at most, while something is not acknowledged. RFC 9002
 section 6.2.1 doubles the time without end, and then a phone that comes out of a long tunnel waits

@@ -6,8 +6,8 @@ wait for their first packet. So all of it is hedged like a message: while we cat
 goes out once more ECHO seconds later, and again when it was not answered in LATE round trips.
 
 What holds always: what is sent again was sent into a silence, or to an address that is left, or is
-an echo, of which there are ECHOES in a round trip at most; a probe is never more than MAX_PTO or
-MAX_BACKOFF doublings away while something is not acknowledged. Time is an argument.
+an echo, of which there are ECHOES in a round trip at most; a probe is never more than MAX_PTO away
+while something is not acknowledged. Time is an argument.
 May import: congestion, aio.bounds, aio.datagrams.
 """
 
@@ -27,7 +27,6 @@ from transport.quic.aio.bounds import (
     ECHO,
     ECHOES,
     LATE,
-    MAX_BACKOFF,
     MAX_PTO,
     PROBE_PACKETS,
     ROOM_TO_ANSWER,
@@ -141,11 +140,10 @@ class Silence(Datagrams):
         return min(timer, *(at for at, _ in self._echoes))
 
     def handle_timer(self, now: float) -> None:
-        """As aioquic's, with an end to the doubling of the probe timeout."""
+        """As aioquic's."""
         lost = self._lost
         super().handle_timer(now)
         self._hurry(lost)
-        self._loss._pto_count = min(self._loss._pto_count, MAX_BACKOFF)
 
     def ask(self, room: int = ROOM_TO_ANSWER) -> None:
         """Ask whether we are still heard, by a PING in a packet of `room` bytes."""
