@@ -11,6 +11,7 @@ May import: load, report, options.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Annotated
 
@@ -35,6 +36,10 @@ MIN_FREE = 1024 * MIB
 """Bytes that the machine must still have."""
 TOO_SLOW = 5.0
 """Seconds of p99 delivery over which a server cannot be said to hold its sessions."""
+TOO_FEW = 20.0
+"""Sessions a second: when a chunk comes in more slowly, the cores are busy with those that live."""
+MISSING = 0.001
+"""The share of sessions that may have been lost on the way up, as in any network."""
 QUIC_BUDGET, WEBSOCKET_BUDGET = 64, 32
 """KiB per idle session that the design allows."""
 
@@ -166,16 +171,20 @@ async def _open(
     while have < want:
         count = min(CHUNK, want - have)
         quic, websocket = mix(count)
+        begin = time.monotonic()
         state = await load.open(quic=quic, websocket=websocket)
+        pace = count / (time.monotonic() - begin)
         have += count
         opened(count)
         if server.ended() is not None:
             return f"the server ended with {server.ended()}"
-        if state.live < have:
+        if state.live < have * (1 - MISSING):
             worst = max(state.why, key=lambda why: state.why[why], default="no reason known")
             return f"{have - state.live} of {have} sessions are not live: {worst}"
         if meter.free_memory() < min_free:
             return f"the machine has less than {min_free // MIB} MiB of memory left"
+        if count == CHUNK and pace < TOO_FEW:
+            return f"sessions came in at {pace:.0f} a second: the cores are busy with the others"
     return ""
 
 
