@@ -28,6 +28,7 @@ from bench.scenarios.latency import latency
 from bench.scenarios.link import link
 from bench.scenarios.roam import roam
 from bench.scenarios.roll import roll
+from bench.scenarios.stall import stall
 
 cli = typer.Typer(
     name="bench",
@@ -44,6 +45,7 @@ cli.command("capacity")(capacity)
 cli.command("burst")(burst)
 cli.command("churn")(churn)
 cli.command("flood")(flood)
+cli.command("stall")(stall)
 
 
 @cli.command("profiles")

@@ -12,11 +12,9 @@ May import: load, network, profiles, report, options.
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated
 from uuid import UUID
@@ -26,10 +24,11 @@ import typer
 from msgspec import Struct, structs
 
 from bench import report
+from bench.load.helper import helper
 from bench.load.house import house
 from bench.load.ledger import Heard, Row, heard
 from bench.load.walk import Arrival, Listen, Listened, Speak, Spoken
-from bench.network import CLIENT, SECOND_CLIENT, Network, Place
+from bench.network import CLIENT, SECOND_CLIENT, Network
 from bench.options import (
     BenchError,
     HtmlFile,
@@ -52,8 +51,7 @@ TIMES = 5
 """Events in a case: with 3 % of loss one of them says little."""
 TUNNEL = 10.0
 """Seconds of darkness, where the profile does not say."""
-PATIENCE = 60.0
-"""Seconds for a client to begin, and to tell at the end."""
+CLIENTS = "bench.load.walk"
 EVENTS = {
     "address": "another address",
     "rebind": "NAT forgets",
@@ -159,13 +157,13 @@ async def _walk(walk: Walk, event: str, workers: int) -> Told:
         async with house(place=net.server, workers=workers) as server:
             [token] = await server.visitors(1)
             async with (
-                _client(net.client, Listen(server.url, token)) as listener,
-                _client(net.server, Speak(server.url, token, SPEAKERS, RATE)) as speaker,
+                helper(net.client, CLIENTS, Listen(server.url, token)) as listener,
+                helper(net.server, CLIENTS, Speak(server.url, token, SPEAKERS, RATE)) as speaker,
             ):
                 await asyncio.sleep(walk.before)
                 moments = [await _happen(walk, event, net) for _ in range(walk.times)]
-                spoken = msgspec.json.decode(await _stop(speaker), type=list[Spoken])
-                listened = msgspec.json.decode(await _stop(listener), type=Listened)
+                spoken = msgspec.json.decode(await speaker.stop(), type=list[Spoken])
+                listened = msgspec.json.decode(await listener.stop(), type=Listened)
     return Told(
         event=event, workers=workers, moments=tuple(moments), spoken=spoken, listened=listened
     )
@@ -184,48 +182,6 @@ async def _happen(walk: Walk, event: str, net: Network) -> Moment:
         net.link.blackhole(False)
     await asyncio.sleep(walk.after)
     return moment
-
-
-@asynccontextmanager
-async def _client(place: Place, order: Listen | Speak) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A client that has begun; it is gone when the block is left."""
-    client = await place.spawn(
-        sys.executable,
-        "-m",
-        "bench.load.walk",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        _tell(client, msgspec.json.encode(order) + b"\n")
-        if await _line(client) != b"joined\n":
-            raise BenchError("a client did not come to its session; it said why above")
-        yield client
-    finally:
-        if client.returncode is None:
-            client.kill()
-        await client.wait()
-
-
-async def _stop(client: asyncio.subprocess.Process) -> bytes:
-    _tell(client, b"stop\n")
-    return await _line(client)
-
-
-async def _line(client: asyncio.subprocess.Process) -> bytes:
-    assert client.stdout is not None
-    try:
-        line = await asyncio.wait_for(client.stdout.readline(), PATIENCE)
-    except TimeoutError:
-        raise BenchError(f"a client said nothing for {PATIENCE:g} s") from None
-    if not line:
-        raise BenchError("a client failed; it said why above")
-    return line
-
-
-def _tell(client: asyncio.subprocess.Process, line: bytes) -> None:
-    assert client.stdin is not None
-    client.stdin.write(line)
 
 
 # What is told of it.

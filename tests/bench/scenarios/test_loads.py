@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.load.ledger import Verdict
 from bench.load.orders import Verified
 from bench.report import Result
-from bench.scenarios import burst, capacity, churn, flood
+from bench.scenarios import burst, capacity, churn, flood, stall
 
 
 def table(result: Result, number: int) -> dict[str, tuple[object, ...]]:
@@ -82,3 +82,10 @@ async def test_those_who_chat_go_on_through_a_flood() -> None:
     counted = table(result, 1)
     assert int(str(counted["quic_packets_in"][2])) > int(str(counted["quic_packets_in"][1])) + 150
     assert "2 of 2 newcomers" in result.summary
+
+
+async def test_a_server_that_stood_still_comes_back_with_everybody() -> None:
+    plan = stall.Stall(sessions=40, seconds=1.0, calm=0.5, patience=30.0)
+    result = await stall.measure(plan)
+    assert result.summary.startswith("calm again"), result.tables[0].rows
+    assert "40 of 40" in result.summary
