@@ -45,9 +45,9 @@ from transport.quic.tokens import Token
 from transport.tls import Certificates
 
 RECEIVE_BUFFER = 524_288
-"""Bytes of receive buffer asked of the kernel: about a thousand small packets, a fifth of a second's
-work. Over it the kernel drops, which is better than to keep: what waits longer has been sent again
-before it is read, and a server busy with stale packets never gets to the fresh ones."""
+"""Bytes of receive buffer asked of the kernel: about a thousand small packets, a fifth of a
+second's work. Over it the kernel drops, which is better than to keep: what waits longer has been
+sent again before it is read, and a server busy with stale packets never gets to the fresh ones."""
 SEND_BUFFER = 4_194_304
 """Bytes of send buffer asked of the kernel; it may give less."""
 MAX_UNSENT = 4_194_304
