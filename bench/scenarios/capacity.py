@@ -32,6 +32,9 @@ WARM = 20
 """Sessions opened before the empty server is looked at: what the first ones load is not theirs."""
 SETTLE = 2.0
 """Seconds between the last handshake of a step and its measurement."""
+LOOK = 10.0
+"""Seconds between two looks at the server's memory: the kernel takes a good part of a second for one
+when that is gigabytes."""
 MIN_FREE = 1024 * MIB
 """Bytes that the machine must still have."""
 TOO_SLOW = 5.0
@@ -142,7 +145,7 @@ async def _climb(
         await _open(server, load, mix, 0, WARM, 0, lambda _: None)
         await asyncio.sleep(ramp.settle)
         empty = server.usage()
-        async with watching(server, every=1.0) as watch:
+        async with watching(server, every=LOOK) as watch:
             for number in range(1, steps + 1):
                 have, want = (WARM + n * target // steps for n in (number - 1, number))
                 begin = watch.now
