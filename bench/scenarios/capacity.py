@@ -33,7 +33,7 @@ WARM = 20
 SETTLE = 2.0
 """Seconds between the last handshake of a step and its measurement."""
 LOOK = 10.0
-"""Seconds between two looks at the server's memory: the kernel takes a good part of a second for one
+"""Seconds between two looks at the server's memory: one takes the kernel a good part of a second
 when that is gigabytes."""
 MIN_FREE = 1024 * MIB
 """Bytes that the machine must still have."""
