@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -54,19 +54,32 @@ class Generation:
     def __init__(self, bank: int, settings: Settings, group: Group) -> None:
         self.bank = bank
         slots = [Slot(bank, index, group.workers) for index in range(group.workers)]
-        self.posts = [self._post(slot, settings, group) for slot in slots]
+        self._posts = [self._post(slot, settings, group) for slot in slots]
+        self._begun: list[Post] = []
 
-    async def ready(self) -> None:
-        """Wait until all serve. Raises StartFailed."""
+    async def start(self, tasks: asyncio.TaskGroup, *, apart: bool) -> None:
+        """Start all, and wait until all serve. Raises StartFailed.
+
+        `apart`: one after the other. The start of a process takes a core for most of a second, and
+        those that serve meanwhile need theirs.
+        """
+        for post in self._posts:
+            self._begun.append(post)
+            tasks.create_task(post.keep())
+            if apart:
+                await self._ready([post])
+        await self._ready(self._posts)
+
+    async def _ready(self, posts: Sequence[Post]) -> None:
         try:
             async with asyncio.timeout(START):
-                await asyncio.gather(*(post.ready for post in self.posts))
+                await asyncio.gather(*(post.ready for post in posts))
         except TimeoutError:
             raise StartFailed(f"not all workers served within {START:g} s") from None
 
     async def leave(self, leave: Leave) -> None:
-        """Have all leave."""
-        await asyncio.gather(*(post.leave(leave) for post in self.posts))
+        """Have all leave that were started."""
+        await asyncio.gather(*(post.leave(leave) for post in self._begun))
 
     def _post(self, slot: Slot, settings: Settings, group: Group) -> Post:
         inherited = group.of(slot)
@@ -138,10 +151,9 @@ class Parent:
 
     async def _begin(self, bank: int, settings: Settings) -> Generation:
         generation = Generation(bank, settings, self._group)
+        beside = bool(self._generations)
         self._generations.append(generation)
-        for post in generation.posts:
-            self._tasks.create_task(post.keep())
-        await generation.ready()
+        await generation.start(self._tasks, apart=beside)
         return generation
 
     async def _rolled(self) -> None:
