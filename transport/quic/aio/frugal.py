@@ -63,6 +63,22 @@ def silence(keys: CryptoPair) -> None:
         context._setup_cb = context._teardown_cb = NoCallback
 
 
+class _Heard:
+    """The receiving half of a stream of which everything was heard."""
+
+    def starting_offset(self) -> int:
+        return 0
+
+    def handle_frame(self, _: Any) -> None:
+        return None
+
+
+class _HeardStream:
+    receiver = _Heard()
+
+
+HEARD: Any = _HeardStream()
+"""The stream of a handshake that is over. The packet that ends it may say the last words twice."""
 DEAD_KEYS = CryptoPair()
 """Keys that are gone: a packet that needs them is dropped. One pair for all connections."""
 DEAD_SPACE = QuicPacketSpace()

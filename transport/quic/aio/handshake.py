@@ -16,7 +16,7 @@ from aioquic.tls import Epoch, SessionTicket
 
 from transport.quic.aio.bounds import ACK_HOLD
 from transport.quic.aio.configuration import NATIVE_ALPN
-from transport.quic.aio.frugal import DEAD_KEYS, DEAD_SPACE, Few, FinishedTls, silence
+from transport.quic.aio.frugal import DEAD_KEYS, DEAD_SPACE, HEARD, Few, FinishedTls, silence
 from transport.quic.aio.identity import Identity
 
 
@@ -63,7 +63,7 @@ class Handshake(Identity):
         for epoch in (Epoch.INITIAL, Epoch.HANDSHAKE):
             self._cryptos[epoch] = DEAD_KEYS
             self._spaces[epoch] = DEAD_SPACE
-            self._crypto_streams.pop(epoch, None)
+            self._crypto_streams[epoch] = HEARD
         self._loss.spaces = [self._spaces[Epoch.ONE_RTT]]
         self._ack_delay = ACK_HOLD
         if not self._native:
