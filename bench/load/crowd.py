@@ -6,7 +6,7 @@ Each shopper says something at a steady rate, whether or not anything is answere
 of their own, and hears it come back.
 What holds always: times are `time.monotonic_ns`, which all processes of a machine share; every
 message has been answered when it reports, or it does not report.
-May import: walk (settings, how long to wait); transport's client.
+May import: walk (settings, its input); transport's client.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from bench.load.walk import TEXT, settings
+from bench.load.walk import TEXT, settings, words_of_stdin
 from transport.client import Client, Connected
 from transport.session import TransportKind
 from transport.uuid7 import uuid7
@@ -121,9 +121,7 @@ async def _hear(client: Client, heard: list[Came]) -> None:
 
 async def main() -> None:
     """See above."""
-    words = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(words), sys.stdin)
+    words = await words_of_stdin()
     order = msgspec.json.decode(await words.readline(), type=Crowd)
     told = await chat(order, words)
     sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")

@@ -191,7 +191,8 @@ async def listen(order: Listen, words: asyncio.StreamReader) -> Listened:
     return Listened(arrivals, [connected.transport for connected in came])
 
 
-async def _input() -> asyncio.StreamReader:
+async def words_of_stdin() -> asyncio.StreamReader:
+    """What we are told, line by line."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -209,7 +210,7 @@ async def _quiet(arrivals: list[Arrival]) -> None:
 
 async def main() -> None:
     """See above."""
-    words = await _input()
+    words = await words_of_stdin()
     order: Order = msgspec.json.decode(await words.readline(), type=Order)
     told: object
     if isinstance(order, Call):
