@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct, field
@@ -77,6 +78,21 @@ class Plot(Struct, frozen=True, kw_only=True):
     """Of the groups of bars."""
     series: tuple[Series, ...] = ()
     marks: tuple[Mark, ...] = ()
+
+
+def scatter(
+    title: str, x: str, y: str, points: Sequence[tuple[float, float]], marks: Sequence[Mark]
+) -> Plot:
+    """Messages as points (x, y), y on a logarithmic scale: most are alike, and some are far off."""
+    return Plot(
+        title=title,
+        kind="points",
+        x=x,
+        y=y,
+        scale_y="log",
+        series=(Series("messages", tuple(y for _, y in points), tuple(x for x, _ in points)),),
+        marks=tuple(marks),
+    )
 
 
 class Result(Struct, frozen=True, kw_only=True):

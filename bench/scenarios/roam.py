@@ -39,7 +39,8 @@ from bench.options import (
     faults,
 )
 from bench.profiles import Profile, profile
-from bench.report import Cell, Mark, Plot, Result, Series, Table
+from bench.report import Cell, Mark, Plot, Result, Table
+from bench.report.record import scatter
 from bench.report.statistics import quantile
 
 SPEAKERS, RATE = 10, 4.0
@@ -282,12 +283,5 @@ def _plot(one: Told) -> Plot:
         marks.append(Mark(EVENTS[one.event], (at - start) / 1e9))
         if dark:
             marks.append(Mark("out of the tunnel", (at - start) / 1e9 + dark))
-    return Plot(
-        title=f"{EVENTS[one.event]}, workers: {one.workers}",
-        kind="points",
-        x="sent, s after the first event",
-        y="delivered after, ms",
-        scale_y="log",
-        series=(Series("messages", tuple(y for _, y in points), tuple(x for x, _ in points)),),
-        marks=tuple(marks),
-    )
+    title = f"{EVENTS[one.event]}, workers: {one.workers}"
+    return scatter(title, "sent, s after the first event", "delivered after, ms", points, marks)

@@ -27,7 +27,8 @@ from bench.load.ledger import Heard, Row, heard
 from bench.network import Network
 from bench.options import BenchError, HtmlFile, JsonFile, ProfileName, Seed, command_line, faults
 from bench.profiles import Profile, profile
-from bench.report import Cell, Mark, Plot, Result, Series, Table
+from bench.report import Cell, Mark, Plot, Result, Table
+from bench.report.record import scatter
 from bench.report.statistics import quantile
 
 BEFORE, AFTER = 10.0, 5.0
@@ -236,12 +237,4 @@ def _plot(told: Told) -> Plot:
         for span in told.restarts
         for label, at in zip(("restart", "done"), span, strict=True)
     ]
-    return Plot(
-        title="Each message, by when it was sent",
-        kind="points",
-        x="s",
-        y="accepted after, ms",
-        scale_y="log",
-        series=(Series("messages", tuple(y for _, y in points), tuple(x for x, _ in points)),),
-        marks=tuple(marks),
-    )
+    return scatter("Each message, by when it was sent", "s", "accepted after, ms", points, marks)
