@@ -25,6 +25,7 @@ GIVEN_UP = 16
 """Packets sent again of which a late answer is understood. Of those given up after them it is not,
 until they are answered or passed."""
 DOUBT = 2.0
+"""Probe timeouts that a late answer is believed to have taken, at most."""
 
 
 class PatientRecovery(QuicPacketRecovery):
