@@ -76,6 +76,26 @@ async def test_notes_stay_among_agents(browser: Browser, server: ServerProcess) 
     assert await texts(shopper.page) == ["Is the blue mug dishwasher safe?", "Let me check."]
 
 
+QUICK = """async () => {
+  const find = (id) => document.querySelector(`[data-testid=${id}]`);
+  find("tab-note").click();
+  await new Promise((drawn) => queueMicrotask(drawn));
+  while (find("composer-input").placeholder.startsWith("Reply")) await null;
+  const box = find("composer-input");
+  box.value = "Quick words";
+  box.dispatchEvent(new Event("input", { bubbles: true }));
+  for (let frame = 0; frame < 5; frame += 1) await new Promise(requestAnimationFrame);
+  return box.value;
+}"""
+
+
+async def test_words_typed_the_moment_a_tab_opens_stay(
+    browser: Browser, server: ServerProcess
+) -> None:
+    _, desk = await both(browser, server)
+    assert await desk.page.evaluate(QUICK) == "Quick words"
+
+
 async def test_without_udp_the_same_conversation_goes_on_over_websocket(
     browser: Browser, server: ServerProcess
 ) -> None:

@@ -3,7 +3,7 @@
  * screens only the button sends), composing of Chinese or Japanese is never cut short, the draft is kept.
  */
 import type { ComponentChildren, Ref, VNode } from "preact";
-import { useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useImperativeHandle, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { EmojiPicker } from "./EmojiPicker.tsx";
 import { useMedia, useOutside } from "./hooks.ts";
 import { fill, type Messages } from "./i18n/index.ts";
@@ -42,7 +42,8 @@ export function Composer(props: ComposerProps): VNode {
   const sendable = text.trim() !== "" && over <= 0;
 
   // The draft is read when another conversation comes up, not at every key: this box is its only writer.
-  useEffect(() => setText(props.draft), [name]);
+  // Before the box is shown: an effect after that would wipe the first words of somebody quick.
+  useLayoutEffect(() => setText(props.draft), [name]);
   useOutside(picker, picking, () => setPicking(false));
   useGrowth(input, text);
   useImperativeHandle(props.handle ?? null, () => ({ focus: () => input.current?.focus({ preventScroll: true }) }), []);
