@@ -9,7 +9,8 @@
     post.py     one child, and its place, which is never empty for long
     parent.py   the parent: start, replace, roll, leave
     lock.py     one parent per data folder, and how the command line finds it
-    child.py    where a child begins: it becomes one of the next two
+    child.py    where a child begins, at leisure (leisure.py), and then its errand (errand.py):
+                one of the next two
     store.py    the store process
     worker.py   a worker
 

@@ -1,58 +1,23 @@
 """Where a child begins: `python -m server.workers.child DESCRIPTOR`, started by the parent only.
 
 What holds always: signals for the parent that reach its whole group or service are none of the
-child's; it leaves when the parent says so, or has gone. What keeps it from starting is told to the
-parent in a sentence.
-May import: channel, store, worker; logs.
+child's; what it loads takes no time from those who serve.
+May import: leisure; errand, by name.
 """
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 
-import structlog
-import uvloop
-
-from server import logs
-from server.config import ConfigError
-from server.workers import store, worker
-from server.workers.channel import Channel, Failed, StoreTask, unpack
-from storage.base import StorageError
-from transport.tls import CertificateError
-
-FAULTS = (ConfigError, StorageError, CertificateError, OSError)
-"""What people can mend."""
-
-
-async def run(number: int) -> int:
-    """Do what the parent asks on the channel; the exit code."""
-    channel = await Channel.open(number)
-    task = await channel.task()
-    settings = unpack(task.settings)
-    logs.configure(settings.log_format, settings.log_level)
-    try:
-        if isinstance(task, StoreTask):
-            structlog.contextvars.bind_contextvars(process="store")
-            await store.keep(task, channel)
-        else:
-            structlog.contextvars.bind_contextvars(process=f"worker {task.slot.socket}")
-            await worker.work(task, channel)
-    except FAULTS as error:
-        channel.say(Failed(str(error)))
-        return 1
-    finally:
-        await channel.close()
-    return 0
+from server.workers import leisure
 
 
 def main() -> None:
     """Begin."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        sys.exit(runner.run(run(int(sys.argv[1]))))
+    sys.exit(leisure.load("server.workers.errand").begin(int(sys.argv[1])))
 
 
 if __name__ == "__main__":
