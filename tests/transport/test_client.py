@@ -29,7 +29,17 @@ from transport.client import (
 )
 from transport.errors import CloseCode, LocalProtocolError
 from transport.session import Session, TransportKind
-from transport.wire.frames import Call, Deliver, Drain, Frame, Received, Refused, Send, Typing
+from transport.wire.frames import (
+    Accepted,
+    Call,
+    Deliver,
+    Drain,
+    Frame,
+    Received,
+    Refused,
+    Send,
+    Typing,
+)
 
 PATIENCE = 10.0
 H1 = TransportKind.WEBSOCKET_H1
@@ -273,6 +283,31 @@ async def test_drain_makes_before_it_breaks(client: Open, chat: Chat) -> None:
         assert chat.sessions, "the next session was not there before this one went"
         assert await texts(entries, numbers) == [str(number) for number in range(numbers)]
         assert (await one.send(conversation, "message", {"text": "x"})).seq == numbers + 1
+
+
+async def test_a_session_that_was_left_still_answers(client: Open, chat: Chat) -> None:
+    """What went out just before a move need not wait for the next session's answer."""
+    conversation = uuid4()
+    held: list[tuple[Session, Send]] = []
+
+    def hold(session: Session, frame: Frame) -> bool:
+        if isinstance(frame, Send):
+            held.append((session, frame))
+        return isinstance(frame, Send)
+
+    chat.first = hold
+    async with client() as one:
+        await one.ready()
+        await until(lambda: chat.sessions)
+        sent = one.send(conversation, "message", {"text": "0"})
+        await until(lambda: held)
+        old, send = held[0]
+        old.send(Drain(1))
+        await until(lambda: len(held) == 2)
+        old.send(Accepted(send.client_id, conversation, 1, 1, 0))
+        async with asyncio.timeout(PATIENCE):
+            assert (await sent).seq == 1
+        await until(lambda: old not in chat.sessions)
 
 
 async def test_fetches_what_lies_in_a_gap(client: Open, chat: Chat) -> None:

@@ -9,7 +9,7 @@ What holds always: a message that was given to `send` is accepted once, or its f
 the entries of a conversation come out in order, each once, with those missed while away fetched;
 after `drain` the next session is live before the old one is closed; leaving the block ends all.
 
-Bounds: those of outbox, calls, entries and cursor; MAX_REAUTHENTICATIONS.
+Bounds: those of outbox, calls, entries and cursor; MAX_REAUTHENTICATIONS; PARTING.
 May import: everything else in client, driver, session, wire, errors.
 """
 
@@ -59,6 +59,8 @@ from transport.wire.frames import (
 
 MAX_REAUTHENTICATIONS = 3
 """New tokens in a row that the server did not like either, before the client stops."""
+PARTING = 1.0
+"""Seconds that a session is still heard after another has taken its place."""
 
 
 class Client:
@@ -320,8 +322,14 @@ class Client:
             self._push(send)
         for call in self._calls.due():
             self._push(call)
-        if old is not None:
-            old.session.close(CloseCode.NORMAL, "moved on")
+        if old is not None and not old.session.closed:
+            self._chore(self._part(old))
+
+    async def _part(self, old: Link) -> None:
+        """Hear what is on its way there, then close it: the answer to what went out just before the
+        move is mostly sooner here than that to its second copy on the next session."""
+        await old.ends_within(PARTING)
+        old.session.close(CloseCode.NORMAL, "moved on")
 
     async def _recover(self, closed: SessionClosed) -> None:
         """Do what the close code advises: wait and return, or raise ClientStopped."""

@@ -5,7 +5,7 @@
  *        ▲                                │
  *        └──── back-off, by close code ◀──┘        (likewise when WebTransport comes late, after WebSocket won)
  *
- * What holds always: at most one session is live, but for the moment of a move, when the old one still
+ * What holds always: at most one session is live, but for PARTING after a move, when the old one still
  * delivers; commands go to the live session, or to the one that is joining when none is live. Whatever
  * fails, the next attempt is at most CAP away, until somebody says stop.
  * Whether the browser says it is online never stops an attempt: it is wrong too often.
@@ -28,6 +28,9 @@ export const STABLE = 10_000;
 const OVERLOADED_FAILURES = 4;
 /** Which part of the drain's deadline is used for spreading clients out. */
 const DRAIN_SPREAD = 0.7;
+/** Milliseconds that a session is still heard after another has taken its place: the answer to what went out just
+ * before the move is mostly sooner there than that to its second copy on the next session. */
+export const PARTING = 1_000;
 
 /** first: a token may be old. again: the last attempt failed or a session was lost. renew: the token was refused. */
 export type Why = "first" | "again" | "renew";
@@ -86,6 +89,8 @@ export class Link {
   #live: Line | null = null;
   /** Said hello, not welcomed yet. */
   #joining: Session | null = null;
+  /** Replaced, and still heard. */
+  readonly #parting = new Set<Session>();
   /** Connected after it had lost the race: the session moves there. */
   #spare: Carrier | null = null;
   #offered: () => void = () => undefined;
@@ -114,7 +119,8 @@ export class Link {
     this.#running?.abort();
     this.#running = null;
     this.#pause.abort();
-    for (const session of [this.#joining, this.#live?.session]) session?.close(CloseCode.NORMAL, "left on purpose");
+    for (const session of [this.#joining, this.#live?.session, ...this.#parting])
+      session?.close(CloseCode.NORMAL, "left on purpose");
     this.#joining = this.#current = this.#live = null;
     this.#dropSpare();
     this.#set(state);
@@ -227,7 +233,19 @@ export class Link {
     this.#live = line;
     this.#current = line.session;
     this.#show();
-    old?.session.close(CloseCode.NORMAL, "moved to the next session");
+    if (old !== null) this.#part(old);
+  }
+
+  /** Hears a session out that another has replaced, then closes it. */
+  #part({ session, ended }: Line): void {
+    const close = () => {
+      clearTimeout(timer);
+      this.#parting.delete(session);
+      session.close(CloseCode.NORMAL, "moved to the next session");
+    };
+    const timer = setTimeout(close, PARTING);
+    this.#parting.add(session);
+    void ended.then(close);
   }
 
   /** `carrying`: commands may go out on the new session before it is welcomed. */

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { VisitorChat } from "../../../src/core/client/visitor.ts";
 import { CAP } from "../../../src/core/net/backoff.ts";
+import { PARTING } from "../../../src/core/net/link.ts";
 import { ANSWER_DEADLINE, LIVELY, QUIET } from "../../../src/core/net/session.ts";
 import { AGENT, FakeServer } from "../client/server.ts";
 
@@ -95,6 +96,35 @@ describe("drain", () => {
     expect(server.texts(chat.current)).toEqual(["before", ...Array.from({ length: 20 }, (_, number) => `m${number}`)]);
   });
 
+  test("a session that was left still answers, and is closed soon after", async () => {
+    await live();
+    const old = server.peer;
+    server.onSend = () => "silent";
+    chat.sendMessage(chat.current, "hello");
+    await settle();
+    old.send({ type: "drain", deadline: 1 });
+    await settle();
+    expect([server.peers.size, server.hellos.length]).toEqual([2, 2]);
+    const [send] = old.frames.filter((frame) => frame.type === "send");
+    if (send === undefined) throw new Error("nothing was sent");
+    const { conversation, clientId } = send;
+    old.send({ type: "accepted", conversation, clientId, epoch: 1, seq: 1, at: Date.now() });
+    await settle();
+    expect(chat.conversation(conversation)?.timeline).toMatchObject([{ message: { text: "hello", state: "sent" } }]);
+    await settle(PARTING);
+    expect(server.peers.size).toBe(1);
+  });
+
+  test("a stop while a session is left behind closes that too", async () => {
+    await live();
+    server.peer.send({ type: "drain", deadline: 1 });
+    await settle();
+    expect(server.peers.size).toBe(2);
+    chat.stop();
+    await settle();
+    expect(server.peers.size).toBe(0);
+  });
+
   test("a stop during the move leaves no session behind", async () => {
     await live();
     server.peer.send({ type: "drain", deadline: 1000 });
@@ -119,6 +149,7 @@ describe("WebTransport that comes late", () => {
       expect(chat.link.phase).toBe("live");
     }
     expect(chat.link).toMatchObject({ phase: "live", transport: "webtransport" });
+    await settle(PARTING);
     expect([server.peers.size, server.hellos.length]).toEqual([1, 2]);
     expect(server.texts(chat.current)).toEqual(said);
   });
