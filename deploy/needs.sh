@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Install what Tradewind's commands need beyond a bare Debian 12, or say exactly what to install.
 #   needs.sh run     Python with venv, Node 20 and npm: what `make demo` needs
-#   needs.sh test    a browser, an independent HTTP/3 client: what `make test` needs on top
+#   needs.sh test    a browser, an independent HTTP/3 client, PostgreSQL, Redis: what `make test` needs on top
 set -euo pipefail
 
 missing=()
@@ -20,6 +20,9 @@ case "${1:-}" in
     need chromium command -v chromium
     need ngtcp2-client command -v gtlsclient
     need iproute2 command -v ip
+    need redis-server command -v redis-server
+    need redis-sentinel command -v redis-sentinel
+    need postgresql sh -c 'ls /usr/lib/postgresql/*/bin/postgres'
     need libatomic1 sh -c '/sbin/ldconfig -p | grep -q libatomic.so.1' # Playwright's driver
     ;;
   *)
