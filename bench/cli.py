@@ -23,6 +23,7 @@ from bench.scenarios.burst import burst
 from bench.scenarios.capacity import capacity
 from bench.scenarios.churn import churn
 from bench.scenarios.connect import connect
+from bench.scenarios.crash import crash
 from bench.scenarios.flood import flood
 from bench.scenarios.latency import latency
 from bench.scenarios.link import link
@@ -46,6 +47,7 @@ cli.command("burst")(burst)
 cli.command("churn")(churn)
 cli.command("flood")(flood)
 cli.command("stall")(stall)
+cli.command("crash")(crash)
 
 
 @cli.command("profiles")

@@ -2,7 +2,7 @@
 
 What holds always: it is gone when the block is left; one that fails, or says nothing for PATIENCE
 seconds, ends the scenario with a sentence.
-May import: network's Place; options.
+May import: house; network's Place; options.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from bench.load.house import mortal
 from bench.network import Place
+from bench.network.place import OUTPUT_LIMIT
 from bench.options import BenchError
 
 PATIENCE = 60.0
@@ -50,14 +52,13 @@ class Helper:
 
 
 @asynccontextmanager
-async def helper(place: Place, module: str, order: object) -> AsyncIterator[Helper]:
-    """One that has begun."""
-    process = await place.spawn(
-        sys.executable,
-        "-m",
-        module,
+async def helper(place: Place | None, module: str, order: object) -> AsyncIterator[Helper]:
+    """One that has begun; None: on this machine."""
+    process = await asyncio.create_subprocess_exec(
+        *mortal(place, sys.executable, "-m", module),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        limit=OUTPUT_LIMIT,
     )
     try:
         made = Helper(process)

@@ -23,6 +23,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from bench.load import meter, people
@@ -43,10 +44,13 @@ class HouseError(BenchError):
     """The server did not start, or did not stop. The message says what it said."""
 
 
-class House(Struct, frozen=True):
-    """A running server. `name` is what clients call it, `address` where it is reached."""
+class House(Struct):
+    """A server. `name` is what clients call it, `address` where it is reached; `process` is another
+    one after `restart`."""
 
     process: asyncio.subprocess.Process
+    command: list[str]
+    settings: Mapping[str, str]
     folder: Path
     name: str
     address: str
@@ -90,6 +94,17 @@ class House(Struct, frozen=True):
                 await asking.wait()
         return tokens.decode().split()
 
+    async def agent(self) -> str:
+        """A token of the demo's agent."""
+        login = msgspec.json.decode(await people.get(people.HOST, self.http_port, "/v1/demo"))
+        return await people.sign_in(people.HOST, self.http_port, login["email"], login["password"])
+
+    async def restart(self) -> None:
+        """Start it again in the same folder, once it has ended, and wait until it is ready."""
+        await self.process.wait()
+        self.process = await _spawn(self.command, self.settings, self.folder)
+        await _ready(self)
+
     def log(self) -> str:
         """The last of what it wrote."""
         return (self.folder / "log").read_text(errors="replace")[-2_000:]
@@ -126,16 +141,24 @@ async def _start(
     command += ["--data-dir", str(folder / "data")]
     if workers > 1:
         command += ["--workers", str(workers)]
-    with (folder / "log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            *mortal(place, *command),
+    command = mortal(place, *command)
+    process = await _spawn(command, settings, folder)
+    address = people.HOST if place is None else place.address
+    name = "localhost"
+    return House(process, command, settings, folder, name, address, port, http_port, place)
+
+
+async def _spawn(
+    command: list[str], settings: Mapping[str, str], folder: Path
+) -> asyncio.subprocess.Process:
+    with (folder / "log").open("ab") as log:
+        return await asyncio.create_subprocess_exec(
+            *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env={**os.environ, **LIFTED, **settings},
         )
-    address = people.HOST if place is None else place.address
-    return House(process, folder, "localhost", address, port, http_port, place)
 
 
 async def _ready(server: House) -> None:

@@ -63,6 +63,18 @@ async def visitors(host: str, port: int, count: int, first_source: int = 0) -> A
             await writer.wait_closed()
 
 
+async def sign_in(host: str, port: int, email: str, password: str) -> str:
+    """The token of an agent. Raises HttpError, OSError."""
+    body = msgspec.json.encode({"email": email, "password": password})
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(_head("POST", "/v1/agent/session", host, len(body), last=True) + body)
+        return str(msgspec.json.decode(await _answer(reader))["token"])
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
 async def ready(host: str, port: int) -> None:
     """Wait until the server can accept messages."""
     while True:

@@ -8,6 +8,8 @@ May import: channel, store, worker; logs.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from pathlib import Path
 
 import structlog
 import uvloop
@@ -21,6 +23,7 @@ from transport.tls import CertificateError
 
 FAULTS = (ConfigError, StorageError, CertificateError, OSError)
 """What people can mend."""
+COMM = Path("/proc/self/comm")
 
 
 async def run(number: int) -> int:
@@ -31,10 +34,10 @@ async def run(number: int) -> int:
     logs.configure(settings.log_format, settings.log_level)
     try:
         if isinstance(task, StoreTask):
-            structlog.contextvars.bind_contextvars(process="store")
+            _call_itself("store")
             await store.keep(task, channel)
         else:
-            structlog.contextvars.bind_contextvars(process=f"worker {task.slot.socket}")
+            _call_itself(f"worker {task.slot.socket}")
             await worker.work(task, channel)
     except FAULTS as error:
         channel.say(Failed(str(error)))
@@ -42,6 +45,13 @@ async def run(number: int) -> int:
     finally:
         await channel.close()
     return 0
+
+
+def _call_itself(name: str) -> None:
+    """The name of this process in the logs, and for `ps` and `top`."""
+    structlog.contextvars.bind_contextvars(process=name)
+    with suppress(OSError):
+        COMM.write_text(f"tw {name}")
 
 
 def begin(number: int) -> int:
