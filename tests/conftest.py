@@ -1,4 +1,4 @@
-"""For every test: logging as it was, whatever a test configured."""
+"""For every test: logging as it was, whatever a test configured; and real servers to ask for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 import structlog
+
+from tests.support.redis import own_redis, redis, redis_prefix, redis_server
+
+__all__ = ["own_redis", "redis", "redis_prefix", "redis_server"]
 
 
 @pytest.fixture(autouse=True)
