@@ -1,4 +1,5 @@
-"""The seam between storage and server: MessageLog, the hot path, and Directory, the cold path.
+"""The seams between storage and server: MessageLog, the hot path, Directory, the cold path, and
+Journal, what a transaction over several places leaves on disk.
 
 May import: nothing of Tradewind.
 """
@@ -247,6 +248,68 @@ class Directory(Protocol):
         limit: int = 50,
     ) -> list[Conversation]:
         """Newest `updated_at` first; `before` is (updated_at, id) of the last row of a page."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+FINAL = ("done", "aborted")
+"""The states in which nothing is left to do for a record of the journal."""
+
+
+class Record(Struct, frozen=True):
+    """How far a transaction over several places is.
+
+    `kind` and `state` are at most 32 characters, `payload` at most 64 KiB that storage does not
+    look into, `updated_at` Unix milliseconds. `key` is the conversation that it is about. `token`
+    is the fencing token of who wrote it, `attempt` counts those who took it over.
+    """
+
+    id: UUID
+    kind: str
+    key: UUID
+    state: str
+    payload: bytes
+    token: int
+    attempt: int
+    updated_at: int
+
+
+class Journal(Protocol):
+    """The write-ahead records of transactions.
+
+    Invariants, which tests/conformance/journal_suite.py holds every implementation to:
+    - a record is on disk when `put` returns it;
+    - `put` compares and sets: of many callers that expect the same state exactly one wins;
+    - at most one record of a key is not FINAL, and none is written with a token below another one
+      of its key: who was overtaken can write nothing;
+    - any call may be repeated, and `put` then answers as it did the first time, unless somebody
+      else has written since;
+    - like the log's, a call may raise StoreBusy, StoreFull or StoreUnavailable.
+    """
+
+    async def put(self, record: Record, *, expected: str | None) -> Record:
+        """Write the record where its id has the state `expected` (None: where there is none).
+
+        Returns what stands there now: `record`, or what stood in its way, which is the record of
+        this id, or else one of this key that is not FINAL or has a higher token. Raises Missing
+        when a state is expected of an id that is not there.
+        """
+        ...
+
+    async def find_record(self, id: UUID) -> Record | None: ...
+
+    async def unfinished(self, *, older_than: int, limit: int = 100) -> list[Record]:
+        """Records that are not FINAL and were last written before that time, oldest first."""
+        ...
+
+    async def forget(self, *, older_than: int, limit: int = 1_000) -> int:
+        """Drop FINAL records that were last written before that time; returns how many."""
+        ...
+
+    async def next_epoch(self, name: str) -> int:
+        """Count this name on from 0, durably: higher than every epoch given for it before. Numbers
+        may be left out."""
         ...
 
     async def close(self) -> None: ...
