@@ -7,10 +7,17 @@ Invariants, which tests/conformance/bus_suite.py holds every implementation to:
 - `publish` never waits, and never raises because of who listens;
 - a receiver gets each event that was published on its topic after `subscribe` returned, once, in
   the order of the `publish` calls, the publisher's own events included;
+- `done` is called once the event is where everybody who listens will get it, or will be told that
+  something was lost and look into the log; never for an event that was dropped, and perhaps never
+  for one that was under way when a connection broke. One that raises is logged;
 - a receiver that raises is logged and goes on receiving; nobody else notices;
 - after `unsubscribe` a receiver is not called again;
 - what waits to be delivered is bounded by MAX_WAITING events; over it `publish` drops the event
   and counts it in `dropped`. Clients heal by themselves: they see the gap in `seq` and fetch.
+
+An implementation between processes may lose events when what carries them is lost. Then it calls
+`on_gap`, after which sessions look into the logs; it may also hold entries back for a moment, to
+put those of a conversation in their order (order.py), and drop one that was published twice.
 
 May import: domain, the record Entry of storage.
 """
@@ -75,8 +82,12 @@ class Passed(Struct, frozen=True, tag=True):
 
 
 Event = Appended | Typed | Reached | Seen | Asked | Passed
+Fleeting = Typed | Seen | Asked
+"""Events that mislead when they come late: after an outage they are dropped."""
 Receiver = Callable[[Event], None]
 """Must not block: it is called in the publisher's loop turn."""
+Done = Callable[[], None]
+"""Told that an event is out."""
 
 
 class Bus(Protocol):
@@ -87,7 +98,7 @@ class Bus(Protocol):
         """Events lost at MAX_WAITING since the start."""
         ...
 
-    def publish(self, topic: str, event: Event) -> None: ...
+    def publish(self, topic: str, event: Event, done: Done | None = None) -> None: ...
     async def subscribe(self, topic: str, receiver: Receiver) -> None: ...
     async def unsubscribe(self, topic: str, receiver: Receiver) -> None: ...
     async def close(self) -> None: ...

@@ -30,10 +30,11 @@ log = structlog.get_logger(__name__)
 
 
 class Publish(Struct, frozen=True, array_like=True, tag=0):
-    """From a worker: hand this round."""
+    """From a worker: hand this round, and say when you have, if it has a number."""
 
     topic: str
     event: Raw
+    number: int | None = None
 
 
 class Join(Struct, frozen=True, array_like=True, tag=1):
@@ -60,6 +61,12 @@ class Told(Struct, frozen=True, array_like=True, tag=4):
 
     topic: str
     event: Raw
+
+
+class Published(Struct, frozen=True, array_like=True, tag=5):
+    """To a worker: that was handed round."""
+
+    number: int
 
 
 encode = msgspec.msgpack.Encoder(uuid_format="bytes").encode
@@ -151,6 +158,8 @@ class _Port(asyncio.Protocol):
     def _take(self, asked: Publish | Join | Leave) -> None:
         if isinstance(asked, Publish):
             self._exchange.hand_round(asked.topic, asked.event)
+            if asked.number is not None:
+                self.send(frame(encode(Published(asked.number))))
         elif isinstance(asked, Join):
             self._exchange.join(self, asked.topic)
             self.send(frame(encode(Joined(asked.number))))

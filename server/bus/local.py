@@ -1,4 +1,4 @@
-"""The bus of one process: events reach their receivers before `publish` returns.
+"""The bus of one process: events reach their receivers before `publish` returns, and before `done`.
 
 An event that a receiver publishes while it is being called waits until the one before it has
 reached everybody, so that all receivers see one order.
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from server.bus.base import MAX_WAITING, Event, Receiver
-from server.bus.receivers import Receivers
+from server.bus.base import MAX_WAITING, Done, Event, Receiver
+from server.bus.receivers import Receivers, tell
 
 
 class LocalBus:
@@ -19,21 +19,24 @@ class LocalBus:
     def __init__(self) -> None:
         self.dropped = 0
         self._receivers = Receivers()
-        self._waiting: deque[tuple[str, Event]] = deque()
+        self._waiting: deque[tuple[str, Event, Done | None]] = deque()
         self._delivering = False
 
-    def publish(self, topic: str, event: Event) -> None:
+    def publish(self, topic: str, event: Event, done: Done | None = None) -> None:
         """Deliver to everybody on the topic now; inside a delivery, right after it."""
         if len(self._waiting) >= MAX_WAITING:
             self.dropped += 1
             return
-        self._waiting.append((topic, event))
+        self._waiting.append((topic, event, done))
         if self._delivering:
             return
         self._delivering = True
         try:
             while self._waiting:
-                self._receivers.deliver(*self._waiting.popleft())
+                topic, event, done = self._waiting.popleft()
+                self._receivers.deliver(topic, event)
+                if done is not None:
+                    tell(done)
         finally:
             self._delivering = False
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import structlog
 
-from server.bus.base import Event, Receiver
+from server.bus.base import Done, Event, Receiver
 
 log = structlog.get_logger(__name__)
 
@@ -51,3 +51,11 @@ class Receivers:
                 receiver(event)
             except Exception:
                 log.exception("a receiver of the bus failed", topic=topic)
+
+
+def tell(done: Done) -> None:
+    """Say that an event is out, to one who may raise."""
+    try:
+        done()
+    except Exception:
+        log.exception("who was told that an event is out failed")

@@ -4,6 +4,8 @@ What holds always: what the seam promises, as long as the exchange is there. Eve
 while it is away are lost, those that entries are told by among them; so once it is back and all
 topics are joined again `on_gap` is called, and whoever it tells has to look into the logs.
 `subscribe` waits for the exchange.
+An event is out (`done`) once the exchange says that it was handed round; if it cannot say so,
+because the connection broke, nobody is told.
 Bound: MAX_WAITING events that are not on their way to the exchange.
 May import: base, receivers, exchange's messages; storage's framing.
 """
@@ -20,15 +22,15 @@ import msgspec
 import structlog
 from msgspec import Raw
 
-from server.bus.base import MAX_WAITING, Event, Receiver
-from server.bus.exchange import Join, Joined, Leave, Publish, Told, encode
-from server.bus.receivers import Receivers
+from server.bus.base import MAX_WAITING, Done, Event, Receiver
+from server.bus.exchange import Join, Joined, Leave, Publish, Published, Told, encode
+from server.bus.receivers import Receivers, tell
 from storage.remote.framing import Splitter, frame
 
 RETRY = 0.05
 """Seconds between two attempts to reach the exchange."""
 
-_told = msgspec.msgpack.Decoder(Joined | Told)
+_told = msgspec.msgpack.Decoder(Joined | Told | Published)
 _event: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
 
 log = structlog.get_logger(__name__)
@@ -49,13 +51,19 @@ class UnixBus:
         self._numbers = count()
         self._joining: dict[int, tuple[str, Receiver, asyncio.Future[None]]] = {}
         self._rejoining: set[int] = set()
+        self._dones: dict[int, Done] = {}
+        """Who waits to hear that its event was handed round, by the event's number."""
 
-    def publish(self, topic: str, event: Event) -> None:
+    def publish(self, topic: str, event: Event, done: Done | None = None) -> None:
         """Send it off; it comes back in the order that all see."""
         if len(self._waiting) >= MAX_WAITING:
             self.dropped += 1
-        else:
-            self._put(Publish(topic, Raw(encode(event))))
+            return
+        number = None
+        if done is not None:
+            number = next(self._numbers)
+            self._dones[number] = done
+        self._put(Publish(topic, Raw(encode(event)), number))
 
     async def subscribe(self, topic: str, receiver: Receiver) -> None:
         """Returns when the exchange has said from where on it tells."""
@@ -110,6 +118,8 @@ class UnixBus:
         """From now on something is missed. Events wait; what to join is told anew."""
         self._wire = None
         self._waiting = deque(m for m in self._waiting if isinstance(m, Publish))
+        waiting = {m.number for m in self._waiting if isinstance(m, Publish)}
+        self._dones = {n: done for n, done in self._dones.items() if n in waiting}
         self._lost.set()
 
     def take(self, message: bytes) -> None:
@@ -117,6 +127,9 @@ class UnixBus:
         told = _told.decode(message)
         if isinstance(told, Told):
             self._receivers.deliver(told.topic, _event.decode(told.event))
+        elif isinstance(told, Published):
+            if done := self._dones.pop(told.number, None):
+                tell(done)
         elif told.number in self._rejoining:
             self._rejoining.discard(told.number)
             if not self._rejoining:

@@ -98,3 +98,43 @@ class BusSuite:
         await self.settled()
         assert got == list(range(MAX_WAITING + 1))
         assert bus.dropped == 10
+
+    async def test_done_is_told_once_for_each_event(self, bus: Bus) -> None:
+        got: list[int] = []
+        done: list[int] = []
+        await bus.subscribe("shop", lambda e: got.append(number(e)))
+        for n in range(5):
+            bus.publish("shop", event(n), lambda n=n: done.append(n))
+            bus.publish("nobody listens", event(n), lambda n=n: done.append(10 + n))
+        await self.settled()
+        assert got == list(range(5))
+        assert [n for n in done if n < 10] == got
+        assert sorted(done) == [*range(5), *range(10, 15)]
+
+    async def test_done_may_raise(self, bus: Bus) -> None:
+        got: list[int] = []
+        done: list[int] = []
+
+        def broken() -> None:
+            done.append(1)
+            raise RuntimeError("broken on purpose")
+
+        await bus.subscribe("shop", lambda e: got.append(number(e)))
+        bus.publish("shop", event(1), broken)
+        bus.publish("shop", event(2), lambda: done.append(2))
+        await self.settled()
+        assert got == done == [1, 2]
+
+    async def test_done_is_not_told_for_what_was_dropped(self, bus: Bus) -> None:
+        done: list[int] = []
+
+        def floods(e: Event) -> None:
+            if number(e) == 0:
+                for n in range(MAX_WAITING + 10):
+                    bus.publish("shop", event(n + 1), lambda n=n: done.append(n + 1))
+
+        await bus.subscribe("shop", floods)
+        bus.publish("shop", event(0))
+        await self.settled()
+        assert bus.dropped == 10
+        assert done == list(range(1, MAX_WAITING + 1))

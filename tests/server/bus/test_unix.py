@@ -147,6 +147,23 @@ async def test_leaving_and_coming_back_while_it_is_away(tmp_path: Path) -> None:
     assert got == [1]
 
 
+async def test_done_is_told_for_what_waited_and_not_for_what_was_lost(tmp_path: Path) -> None:
+    path, done = tmp_path / "bus", []
+    async with running(UnixBus(path)) as bus:
+        async with exchanging(path) as exchange:
+            await round_trip(bus)
+            [port] = exchange.ports
+            port._transport.pause_reading()  # What is sent now, nobody hands round.
+            bus.publish("a", event(1), lambda: done.append(1))
+            await until(lambda: not bus._waiting)
+        await until(lambda: bus._wire is None)
+        bus.publish("a", event(2), lambda: done.append(2))
+        async with exchanging(path):
+            await round_trip(bus)
+    assert done == [2]
+    assert not bus._dones
+
+
 async def test_what_waits_for_the_exchange_is_bounded(tmp_path: Path) -> None:
     bus = UnixBus(tmp_path / "bus")
     for n in range(MAX_WAITING + 3):
