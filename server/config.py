@@ -19,6 +19,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 MAX_WORKERS = 64
 """What the steering of packets has room for."""
 
+REDIS = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
+"""How a URL of Redis may begin; storage/redis.py says how it goes on."""
+
 
 class ConfigError(Exception):
     """The settings do not make sense. The message says which, and what would."""
@@ -56,6 +59,17 @@ class Settings(BaseSettings):
     )
     database: str | None = Field(
         None, description="Where messages are kept. Left out: a SQLite file in the data folder."
+    )
+    redis: str | None = Field(
+        None,
+        description="Where Redis is, for several hosts of one region: redis://, rediss://, "
+        "unix:// or redis+sentinel://. Left out: this host works alone.",
+    )
+    redis_prefix: str = Field(
+        "tw:",
+        pattern=r"^[\x21-\x7e]{1,64}$",
+        description="What all keys in Redis begin with. Servers of one site need the same, "
+        "sites that share a Redis different ones.",
     )
     certificate: Path | None = Field(
         None, description="PEM file of the certificate chain. Left out: a development certificate."
@@ -104,6 +118,13 @@ class Settings(BaseSettings):
     def _https(cls, url: str | None) -> str | None:
         if url is not None and not url.startswith("https://"):
             raise ValueError("it must begin with https://")
+        return url
+
+    @field_validator("redis")
+    @classmethod
+    def _redis(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(REDIS):
+            raise ValueError(f"it must begin with one of {', '.join(REDIS)}")
         return url
 
     @model_validator(mode="after")

@@ -17,9 +17,12 @@ from server import doctor, logs, smoke
 from server.cli.options import Config, Database, DataDir, faults, out, settings_of, stop
 from storage import open as storage_open
 from storage.doctor import Level
+from storage.redis import without_secrets
 
 SECRET = frozenset({"secret", "metrics_token"})
 """Settings that are not shown."""
+URLS = frozenset({"redis"})
+"""Settings that are shown without the password in them."""
 _COLORS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 
 
@@ -85,9 +88,12 @@ def show_settings(config: Config = None) -> None:
     settings = settings_of(config)
     table = Table("environment variable", "now", "meaning")
     for name, field in type(settings).model_fields.items():
-        hidden = name in SECRET and getattr(settings, name) is not None
-        now = "(set)" if hidden else str(getattr(settings, name))
-        table.add_row(f"TRADEWIND_{name.upper()}", now, field.description)
+        value = getattr(settings, name)
+        if name in SECRET and value is not None:
+            value = "(set)"
+        elif name in URLS and value is not None:
+            value = without_secrets(value)
+        table.add_row(f"TRADEWIND_{name.upper()}", str(value), field.description)
     out.print(table)
 
 

@@ -40,6 +40,8 @@ def test_the_environment_then_the_file_then_flags(
         ('public_url = "http://x"', "https://"),
         ('secret = "short"', "secret:"),
         ('log_format = "xml"', "log_format:"),
+        ('redis = "localhost:6379"', "redis: it must begin with one of redis://"),
+        ('redis_prefix = "two words"', "redis_prefix:"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, says: str) -> None:
