@@ -41,11 +41,25 @@ class Missing(StorageError):
     """A record refers to another (a visitor's shop, say) that does not exist."""
 
 
+class Findable(Struct, frozen=True):
+    """By which text a message is found once the draft that carries this is stored.
+
+    Without `seq` it is the draft's own place. With `seq` it is the message at that place, if it is
+    still found: an edit gives it another text, and an empty text takes it away for good.
+    """
+
+    shop: str
+    text: str
+    seq: int | None = None
+
+
 class Draft(Struct, frozen=True):
     """An entry that asks to be appended.
 
     `author` is at most 64 characters, `kind` at most 32, `body` any bytes up to 64 KiB which the
     log does not look into, `at` Unix milliseconds. (conversation, author, client_id) is unique.
+    `findable` is for Search: it is written in the same transaction, is no part of the entry, and
+    says nothing about whether a draft is a resend.
     """
 
     conversation: UUID
@@ -54,6 +68,7 @@ class Draft(Struct, frozen=True):
     kind: str
     body: bytes
     at: int
+    findable: Findable | None = None
 
 
 class Entry(Struct, frozen=True):
@@ -248,6 +263,73 @@ class Directory(Protocol):
         limit: int = 50,
     ) -> list[Conversation]:
         """Newest `updated_at` first; `before` is (updated_at, id) of the last row of a page."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Hit(Struct, frozen=True):
+    """A message that was found. `text` is what it says now, `place` where it stands among all."""
+
+    conversation: UUID
+    seq: int
+    author: str
+    kind: str
+    at: int
+    text: str
+    place: int
+
+
+class Found(Struct, frozen=True):
+    """What one message of a conversation is found by, when a conversation is indexed anew."""
+
+    seq: int
+    author: str
+    kind: str
+    at: int
+    text: str
+
+
+class Search(Protocol):
+    """Messages and visitors by their words (words.py says what those are).
+
+    Invariants, which tests/conformance/search_suite.py holds every implementation to:
+    - what was appended with a `findable` is found as soon as `append` has returned, and what was
+      put as a visitor as soon as `put_visitor` has; nothing is found that was not stored;
+    - hits come with the newest `at` first, and `place` orders them strictly, so that paging by the
+      last one's place neither skips nor repeats any that was there at the first page;
+    - any text may be a query: it finds something or nothing, and no sign in it means anything;
+    - a conversation is in `unindexed` until it has been indexed, save one whose first entry was
+      appended since the store has an index.
+    """
+
+    async def messages(
+        self, shop: str, query: str, *, before: int | None = None, limit: int = 20
+    ) -> list[Hit]:
+        """Messages of the shop that have all words of the query, newest first."""
+        ...
+
+    async def visitors(self, shop: str, query: str, *, limit: int = 5) -> list[Visitor]:
+        """Visitors whose name, address or id has all words, the one seen last first."""
+        ...
+
+    async def unindexed(self, *, limit: int = 100) -> list[UUID]:
+        """Conversations that still have to be indexed, in the order of their ids."""
+        ...
+
+    async def count_unindexed(self) -> int:
+        """How many there are."""
+        ...
+
+    async def index(self, conversation: UUID, shop: str, head: int, found: Sequence[Found]) -> bool:
+        """Find exactly these of a conversation, whose log ends at `head`, and find its visitor.
+
+        False, and nothing is done, when the log has gone on meanwhile: read it once more.
+        """
+        ...
+
+    async def reset_index(self) -> int:
+        """Find nothing, and take every conversation as unindexed; returns how many there are."""
         ...
 
     async def close(self) -> None: ...

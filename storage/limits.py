@@ -19,6 +19,8 @@ MAX_KIND = 32
 """Characters of a draft's kind."""
 MAX_BODY = 65_536
 """Bytes of a draft's body."""
+MAX_FINDABLE = 16_384
+"""Characters of the text that a message is found by."""
 MAX_CALL = 256
 """Drafts of one `append`."""
 MAX_READ = 1_000
@@ -30,7 +32,7 @@ MAX_INTEGER = 2**63 - 1
 
 
 def weigh(drafts: Sequence[Draft]) -> int:
-    """Check the drafts of one call; returns the bytes of their bodies."""
+    """Check the drafts of one call; returns the bytes of their bodies and texts."""
     if len(drafts) > MAX_CALL:
         raise ValueError(f"{len(drafts)} drafts in one call; at most {MAX_CALL} are allowed")
     return sum(map(_weigh, drafts))
@@ -44,7 +46,17 @@ def _weigh(draft: Draft) -> int:
     if len(draft.body) > MAX_BODY:
         raise ValueError(f"a body has at most {MAX_BODY} bytes, not {len(draft.body)}")
     check_integer("at", draft.at)
-    return len(draft.body)
+    if draft.findable is None:
+        return len(draft.body)
+    check_findable(draft.findable.text, draft.findable.seq or 0)
+    return len(draft.body) + len(draft.findable.text)
+
+
+def check_findable(text: str, seq: int) -> None:
+    """Refuse what no index could keep."""
+    if len(text) > MAX_FINDABLE:
+        raise ValueError(f"a text has at most {MAX_FINDABLE} characters, not {len(text)}")
+    check_integer("seq", seq)
 
 
 def check_integer(name: str, value: int) -> None:
