@@ -146,6 +146,6 @@ async def _started(app: App, config: ServeConfig, sockets: Sockets) -> AsyncIter
             failure = error  # the caller's own, not to be wrapped in a group
         finally:
             watcher.cancel()
-            await asyncio.gather(endpoint.close(config.grace), server.close(config.grace))
+            await asyncio.gather(endpoint.stop(config.grace), server.close(config.grace))
     if failure is not None:
         raise failure

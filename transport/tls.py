@@ -229,7 +229,7 @@ class DevelopmentSource:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         ) + certificate.public_bytes(serialization.Encoding.PEM)
-        _write_private(path, pem)
+        write_private(path, pem)
         return KeyPair((certificate,), key, path, path)
 
 
@@ -300,7 +300,8 @@ def _read(certfile: Path, keyfile: Path) -> KeyPair:
     return KeyPair(chain, key, certfile, keyfile)
 
 
-def _write_private(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that its owner alone may read, whole or not at all."""
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

@@ -15,9 +15,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from transport.driver import SLICE, Driver
+from transport.driver import Driver
 from transport.errors import CloseCode, LocalProtocolError, SessionClosed
 from transport.session import CLOSE_LINGER, MAX_QUEUED, MAX_UNREAD, Session
+from transport.shell import SLICE
 from transport.wire import codec, varint
 from transport.wire.codec import MAX_FRAME
 from transport.wire.frames import (

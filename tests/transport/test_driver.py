@@ -120,7 +120,7 @@ async def test_idle_it_has_no_task_but_the_one_that_runs_it() -> None:
 
 
 async def test_a_carrier_that_never_lets_go_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("transport.driver.CLOSE_LINGER", 0.1)
+    monkeypatch.setattr("transport.shell.CLOSE_LINGER", 0.1)
     _, server = ends(Network())
     aborted: list[bool] = []
 

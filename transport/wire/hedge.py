@@ -72,30 +72,46 @@ PROBING = _plan(15, stream=0)
 """The stream at once, then a datagram that is mostly there to be counted."""
 
 
-def plan(loss: Loss) -> Plan:
-    """The fewest copies that all get lost at most TARGET of the time, within MAX_COPIES."""
-    if loss.lost <= CLEAN:
+class Policy(NamedTuple):
+    """How a sender hedges: its plans by number of copies from one, up to which loss it takes a
+    direction for clean, and what copies may cost in bytes a second, and at once."""
+
+    plans: tuple[Plan, ...] = PLANS
+    clean: float = CLEAN
+    rate: float = BUDGET_RATE
+    burst: float = BUDGET_BURST
+
+
+SESSION = Policy()
+"""What sessions do."""
+
+
+def plan(loss: Loss, policy: Policy = SESSION) -> Plan:
+    """The fewest copies that all get lost at most TARGET of the time, as far as there are plans."""
+    if loss.lost <= policy.clean:
         return STREAM_ALONE
     copies = 2
     all_lost = loss.lost * loss.again
-    while all_lost > TARGET and copies < MAX_COPIES:
+    while all_lost > TARGET and copies < len(policy.plans):
         all_lost *= loss.again
         copies += 1
-    return PLANS[copies - 1]
+    return policy.plans[copies - 1]
 
 
 class Budget:
     """A token bucket of bytes."""
 
-    __slots__ = ("_at", "_left")
+    __slots__ = ("_at", "_left", "_policy")
 
-    def __init__(self) -> None:
-        self._left = float(BUDGET_BURST)
+    def __init__(self, policy: Policy = SESSION) -> None:
+        self._policy = policy
+        self._left = float(policy.burst)
         self._at = 0.0
 
     def take(self, size: int, wanted: int, now: float) -> int:
         """Take `wanted` times `size` bytes, or as many times as there are; say how many."""
-        self._left = min(BUDGET_BURST, self._left + max(0.0, now - self._at) * BUDGET_RATE)
+        earned = max(0.0, now - self._at) * self._policy.rate
+        self._left = min(self._policy.burst, self._left + earned)
         self._at = now
         got = min(wanted, int(self._left // size))
         self._left -= got * size

@@ -92,10 +92,20 @@ class Counters:
 class LaneReceiver:
     """The receiving half: drops copies and hands frames up in the order of their flows."""
 
-    __slots__ = ("_ahead", "_blocked", "_buffer", "_counters", "_floor", "_waiting", "meter")
+    __slots__ = (
+        "_ahead",
+        "_blocked",
+        "_buffer",
+        "_counters",
+        "_floor",
+        "_max_frame",
+        "_waiting",
+        "meter",
+    )
 
-    def __init__(self, counters: Counters) -> None:
+    def __init__(self, counters: Counters, max_frame: int = MAX_FRAME) -> None:
         self._counters = counters
+        self._max_frame = max_frame
         self.meter: LossMeter | None = None
         """Counts the datagrams; made with the first."""
         self._buffer = bytearray()
@@ -114,9 +124,9 @@ class LaneReceiver:
         at = 0
         while (head := varint.decode(self._buffer, at)) is not None:
             length, start = head
-            if length > MAX_FRAME:
+            if length > self._max_frame:
                 raise RemoteProtocolError(
-                    CloseCode.FRAME_TOO_LARGE, f"record of {length} bytes exceeds {MAX_FRAME}"
+                    CloseCode.FRAME_TOO_LARGE, f"record of {length} bytes exceeds {self._max_frame}"
                 )
             if start + length > len(self._buffer):
                 break

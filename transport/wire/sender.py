@@ -16,7 +16,7 @@ from __future__ import annotations
 import heapq
 
 from transport.wire import hedge, varint
-from transport.wire.hedge import Budget, Plan
+from transport.wire.hedge import Budget, Plan, Policy
 from transport.wire.lane import WINDOW, Counters, Packet, Via
 from transport.wire.loss import PRIOR, LossEstimate
 
@@ -49,13 +49,14 @@ class _Pending:
 class _Hedging:
     """What a sender knows of its way: the loss there, the plan that fits it, and the budget."""
 
-    __slots__ = ("_counters", "_frames", "_plan", "_until", "budget", "estimate")
+    __slots__ = ("_counters", "_frames", "_plan", "_policy", "_until", "budget", "estimate")
 
-    def __init__(self, counters: Counters) -> None:
+    def __init__(self, counters: Counters, policy: Policy) -> None:
         self.estimate = LossEstimate()
-        self.budget = Budget()
+        self.budget = Budget(policy)
         self._counters = counters
-        self._plan = hedge.plan(PRIOR)
+        self._policy = policy
+        self._plan = hedge.plan(PRIOR, policy)
         self._until = 0.0
         self._frames = 0
         counters.loss, counters.again = PRIOR
@@ -63,7 +64,7 @@ class _Hedging:
 
     def refresh(self, now: float) -> None:
         loss = self.estimate.loss(now)
-        self._plan = hedge.plan(loss)
+        self._plan = hedge.plan(loss, self._policy)
         self._until = now + REPLAN
         self._counters.loss, self._counters.again = loss
         self._counters.copies = self._plan.copies
@@ -81,7 +82,7 @@ class _Hedging:
         wanted = plan.copies - 1
         paid = self.budget.take(size, wanted, now)
         self._counters.copies_unpaid += wanted - paid
-        return plan if paid == wanted else hedge.PLANS[paid]
+        return plan if paid == wanted else self._policy.plans[paid]
 
 
 class LaneSender:
@@ -100,10 +101,12 @@ class LaneSender:
         "queued",
     )
 
-    def __init__(self, max_datagram: int, counters: Counters) -> None:
+    def __init__(
+        self, max_datagram: int, counters: Counters, policy: Policy = hedge.SESSION
+    ) -> None:
         self._max_datagram = max_datagram
         self._counters = counters
-        self._hedging = _Hedging(counters) if max_datagram else None
+        self._hedging = _Hedging(counters, policy) if max_datagram else None
         self.queued = 0
         """Bytes of the frames still held: numbered ones not yet on the stream, ephemeral ones."""
         self._number = 0

@@ -358,7 +358,7 @@ async def test_a_browser_that_goes_to_another_page(stack: Stack) -> None:
 async def test_a_client_that_does_not_answer_a_close(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("transport.driver.CLOSE_LINGER", 0.3)
+    monkeypatch.setattr("transport.shell.CLOSE_LINGER", 0.3)
     raw, session = await live(stack)
     raw.say(Opcode.BINARY, codec.encode(Hello(VERSION, "t")))
     await session.receive()

@@ -21,12 +21,13 @@ from transport.quic.aio.frugal import Few, FinishedTls, FrameHandlers
 from transport.quic.aio.handshake import Handshake, Tickets
 from transport.quic.aio.haste import Haste
 from transport.quic.aio.identity import NO_ORIGIN, Origin
+from transport.quic.aio.mutual import Mutual
 from transport.quic.aio.overtaken import Overtaken
 from transport.quic.aio.patience import PatientRecovery
 from transport.quic.insight import Vitals
 
 
-class Connection(Overtaken, Haste, Acks, Handshake, Flow):
+class Connection(Overtaken, Mutual, Haste, Acks, Handshake, Flow):
     """A QUIC connection whose every buffer is bounded."""
 
     def __init__(

@@ -68,5 +68,5 @@ PRIVATE: dict[str, tuple[str, ...]] = {
     "crypto": ("_setup_cb", "_teardown_cb"),
     "sender": ("_buffer_start", "_buffer_stop", "_buffer_fin", "_reset_error_code"),
     "h3": ("_get_local_settings", "_local_control_stream_id", "_stream"),
-    "tls": ("_peer_certificate",),
+    "tls": ("_peer_certificate", "_peer_certificate_chain", "_request_client_certificate"),
 }
