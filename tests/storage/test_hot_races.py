@@ -26,10 +26,10 @@ from tests.conformance.log_suite import draft
 from tests.storage.hot import built, until
 from tests.support.redis import RedisServer
 
-CONVERSATIONS = [UUID(int=n) for n in range(3)]
+CONVERSATIONS = [UUID(int=n) for n in range(6)]
 WORKERS = 3
 OPERATIONS = 1_500
-HARSH = Tuning(keep=12, settle=0, pause=0.002, building=0.02, deadline=0.05, builds=2, behind=8)
+HARSH = Tuning(keep=12, settle=0, pause=0.002, building=0.02, builds=2, together=2, behind=4)
 """Small numbers, so that every bound is met."""
 
 
@@ -182,5 +182,6 @@ async def test_nothing_published_is_hidden(
         await built(log)
     for worker in world.workers:
         await world.heads(worker, CONVERSATIONS[0])
-        await worker.log.close()
+    for log in logs:
+        await log.close()
     await redis.aclose()
