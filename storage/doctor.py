@@ -19,7 +19,7 @@ from msgspec import Struct
 from storage.base import StorageError
 from storage.schema import check_version, read_version
 from storage.sqlite.connect import connect, translate
-from storage.url import MemoryPlace, parse
+from storage.url import MemoryPlace, RocksDBPlace, parse
 
 LITTLE_ROOM = 1_073_741_824
 """Free bytes under which the doctor warns."""
@@ -56,24 +56,48 @@ def check(url: str) -> list[Finding]:
     if isinstance(place, MemoryPlace):
         mend = "use sqlite:///tradewind.db to keep what is said"
         return [Finding("storage", Level.WARN, "kept in memory, lost at the end", mend)]
+    if isinstance(place, RocksDBPlace):
+        return list(_rocksdb(place, url))
     return list(_sqlite(place.path, url))
 
 
+def _rocksdb(place: RocksDBPlace, url: str) -> Iterator[Finding]:
+    """The folder; then the directory beside the log. RocksDB itself leaves traces when opened."""
+    folder = place.folder
+    if not folder.exists():
+        yield from _missing(folder)
+    elif not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        mend = "let the user that runs Tradewind read and write it"
+        yield Finding("log", Level.FAIL, f"{folder} cannot be written", mend)
+    elif (folder / "CURRENT").exists():
+        yield Finding("log", Level.OK, f"RocksDB in {folder}")
+        yield from _sqlite(place.directory, url)
+    else:
+        yield Finding("log", Level.OK, f"the log will be made in {folder} at the first start")
+        yield from _sqlite(place.directory, url)
+
+
 def _sqlite(path: Path, url: str) -> Iterator[Finding]:
+    if not path.exists():
+        yield from _missing(path)
+        return
+    yield _room(path)
+    yield _reachable(path)
+    yield _schema(path, url)
+    yield from _settings(path)
+    yield from _index(path)
+
+
+def _missing(path: Path) -> Iterator[Finding]:
     if not path.parent.is_dir():
         yield Finding("storage", Level.FAIL, f"no directory {path.parent}", "create it")
         return
     yield _room(path)
-    if not path.exists():
-        if os.access(path.parent, os.W_OK):
-            yield Finding("storage", Level.OK, f"{path} will be made at the first start")
-        else:
-            mend = "let the user that runs Tradewind write there"
-            yield Finding("storage", Level.FAIL, f"cannot write to {path.parent}", mend)
-        return
-    yield _reachable(path)
-    yield _schema(path, url)
-    yield from _settings(path)
+    if os.access(path.parent, os.W_OK):
+        yield Finding("storage", Level.OK, f"{path} will be made at the first start")
+    else:
+        mend = "let the user that runs Tradewind write there"
+        yield Finding("storage", Level.FAIL, f"cannot write to {path.parent}", mend)
 
 
 def _room(path: Path) -> Finding:

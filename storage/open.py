@@ -18,7 +18,7 @@ from storage.remote import Link, RemoteDirectory, RemoteLog
 from storage.schema import check_version, read_version
 from storage.sqlite import SQLiteDirectory, SQLiteFile, SQLiteLog
 from storage.sqlite.connect import create
-from storage.url import MemoryPlace, parse
+from storage.url import MemoryPlace, RocksDBPlace, SQLitePlace, parse
 
 
 class Storage:
@@ -42,13 +42,33 @@ def open_storage(url: str, bounds: Bounds | None = None) -> Storage:
     place = parse(url)
     if isinstance(place, MemoryPlace):
         return Storage(MemoryLog(bounds), MemoryDirectory())
-    version = read_version(place.path)
+    if isinstance(place, RocksDBPlace):
+        return _open_rocksdb(place, url, bounds)
+    file = _open_sqlite(place.path, url, bounds)
+    return Storage(SQLiteLog(file), SQLiteDirectory(file))
+
+
+def _open_sqlite(path: Path, url: str, bounds: Bounds | None) -> SQLiteFile:
+    version = read_version(path)
     if version is None:
-        _upgrade(place.path)
+        _upgrade(path)
     else:
         check_version(version, url)
-    file = SQLiteFile(place.path, bounds)
-    return Storage(SQLiteLog(file), SQLiteDirectory(file))
+    return SQLiteFile(path, bounds)
+
+
+def _open_rocksdb(place: RocksDBPlace, url: str, bounds: Bounds | None) -> Storage:
+    # A large library, which the other stores do not need.
+    from storage.rocksdb import RocksDBLog, Writer, prepare
+
+    prepare(place.folder)
+    writer = Writer(place.folder)
+    try:
+        file = _open_sqlite(place.directory, url, bounds)
+    except BaseException:
+        writer.close()
+        raise
+    return Storage(RocksDBLog(writer, bounds), SQLiteDirectory(file))
 
 
 def open_remote(path: Path) -> Storage:
@@ -65,11 +85,22 @@ def migrate(url: str) -> str | None:
     place = parse(url)
     if isinstance(place, MemoryPlace):
         return None
-    version = read_version(place.path)
+    path = _tables(place)
+    version = read_version(path)
     if version is not None and version not in VERSIONS:
         check_version(version, url)
-    _upgrade(place.path)
+    _upgrade(path)
     return version
+
+
+def _tables(place: SQLitePlace | RocksDBPlace) -> Path:
+    """The SQLite file of a place."""
+    if isinstance(place, SQLitePlace):
+        return place.path
+    from storage.rocksdb import prepare
+
+    prepare(place.folder)
+    return place.directory
 
 
 def _upgrade(path: Path) -> None:

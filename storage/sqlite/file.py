@@ -3,21 +3,21 @@
 What holds always: one write connection, used by the writer thread alone; reads never wait for
 writes and see what was committed when they start; nothing blocks the event loop.
 
-May import: base, commit, checkpoint, connect.
+May import: base, commit, readers, checkpoint, connect.
 """
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from storage.base import Head, StoreBusy, StoreUnavailable
+from storage.base import Head, StoreUnavailable
 from storage.commit import Bounds, GroupCommit
+from storage.readers import Readers
 from storage.sqlite.checkpoint import Checkpointer
 from storage.sqlite.connect import FileLock, connect, translate
 
@@ -25,10 +25,6 @@ T = TypeVar("T")
 
 READERS = 2
 """Threads that read, each with a connection of its own."""
-READS_WAITING = 1_024
-"""Reads that may be under way or wait for a reader. Over it: StoreBusy at once."""
-READ_RETRY_AFTER = 0.1
-"""Seconds told to a read that found the pool full."""
 
 
 class Writer:
@@ -110,7 +106,8 @@ class SQLiteFile:
         self.path = path
         self._writer = Writer(path)
         self._commit = GroupCommit(self._writer, bounds)
-        self._readers = Readers(path)
+        self._readers = Readers(READERS)
+        self._connections = Connections(path)
 
     async def write(self, work: Callable[[Writer], T], *, drafts: int = 1, size: int = 0) -> T:
         """Run `work` in the writer thread, inside a transaction; returns once it is on disk."""
@@ -125,45 +122,30 @@ class SQLiteFile:
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in a reader thread."""
-        return await self._readers.run(work)
+        return await self._readers.run(partial(self._connections.perform, work))
 
     async def close(self) -> None:
         """Finish what waits and let go of the file. May be called more than once."""
         await self._readers.close()
+        self._connections.close()
         await self._commit.close()
 
 
-class Readers:
-    """A few threads that read, each with its own connection, opened when first used."""
+class Connections:
+    """A connection for each thread that reads, opened when it first does."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
-        self._waiting = 0
-        self._closed = False
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` with a connection, off the loop."""
-        if self._closed:
-            raise StoreUnavailable("the store is closed")
-        if self._waiting >= READS_WAITING:
-            raise StoreBusy(READ_RETRY_AFTER)
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, self._perform, work)
-        finally:
-            self._waiting -= 1
-
-    async def close(self) -> None:
-        """Finish the reads that wait, then close the connections."""
-        self._closed = True
-        await asyncio.to_thread(self._pool.shutdown)
+    def close(self) -> None:
+        """Close them, once nobody reads any more."""
         while self._opened:
             self._opened.pop().close()
 
-    def _perform(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def perform(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` with this thread's."""
         try:
             return work(self._connection())
         except sqlite3.Error as error:

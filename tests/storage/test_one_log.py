@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from storage.base import Appended, Conflict, Draft, Entry, Head, MessageLog
+from storage.entries import place
 from storage.memory import MemoryLog
 from storage.open import open_storage
 
@@ -66,7 +67,7 @@ class OneLog(RuleBasedStateMachine):
             if (entry.author, entry.client_id) == (draft.author, draft.client_id):
                 same = (entry.kind, entry.body) == (draft.kind, draft.body)
                 return Appended(entry, fresh=False) if same else Conflict(entry)
-        entry = Entry(epoch=1, seq=len(entries) + 1, **msgspec.structs.asdict(draft))
+        entry = place(draft, 1, len(entries) + 1)
         entries.append(entry)
         return Appended(entry, fresh=True)
 
@@ -137,22 +138,35 @@ class OneMemoryLog(OneLog):
         return MemoryLog()
 
 
-class OneSQLiteLog(OneLog):
+class OneLogInAFolder(OneLog):
+    url = ""
+    """With a place for the folder."""
+
     def open(self) -> MessageLog:
         self.folder = tempfile.TemporaryDirectory()
         return self.connect()
 
     def connect(self) -> MessageLog:
-        return open_storage(f"sqlite:///{self.folder.name}/log.db").log
+        self.storage = open_storage(self.url.format(self.folder.name))
+        return self.storage.log
 
     def reopen(self) -> None:
-        self.runner.run(self.log.close())
+        self.runner.run(self.storage.close())
         self.log = self.connect()
 
     def teardown(self) -> None:
-        super().teardown()
         if hasattr(self, "folder"):
+            self.runner.run(self.storage.close())
             self.folder.cleanup()
+        super().teardown()
+
+
+class OneSQLiteLog(OneLogInAFolder):
+    url = "sqlite:///{}/log.db"
+
+
+class OneRocksDBLog(OneLogInAFolder):
+    url = "rocksdb:///{}/log"
 
 
 def within(examples: int) -> settings:
@@ -168,3 +182,5 @@ TestOneMemoryLog = OneMemoryLog.TestCase
 TestOneMemoryLog.settings = within(60)
 TestOneSQLiteLog = OneSQLiteLog.TestCase
 TestOneSQLiteLog.settings = within(40)
+TestOneRocksDBLog = OneRocksDBLog.TestCase
+TestOneRocksDBLog.settings = within(30)

@@ -14,10 +14,11 @@ from uuid import uuid4
 
 import pytest
 
+from storage import readers
 from storage.base import Agent, Appended, Directory, Shop, StoreBusy, StoreUnavailable
 from storage.commit import Bounds
 from storage.open import Storage, open_storage
-from storage.sqlite import connect, file, log
+from storage.sqlite import connect, log
 from storage.sqlite.directory import AGENTS, SHOPS
 from tests.conformance.directory_suite import DirectorySuite
 from tests.conformance.log_suite import LogSuite, MakeLog, draft, fresh
@@ -103,7 +104,7 @@ async def test_heads_beyond_the_cache_are_found_again(
 
 
 async def test_waiting_reads_are_bounded(storage: Storage, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(file, "READS_WAITING", 5)
+    monkeypatch.setattr(readers, "READS_WAITING", 5)
     conversation = uuid4()
     calls = [storage.log.read(conversation) for _ in range(9)]
     told = await asyncio.gather(*calls, return_exceptions=True)
