@@ -18,7 +18,7 @@ from msgspec import Raw
 
 from bench.load.ledger import Ledger, Row
 from bench.load.timers import Timers
-from transport.client.outbox import Outbox
+from transport.client.outbox import MAX_OUTBOX, Outbox
 from transport.errors import CloseCode, LocalProtocolError, SessionClosed
 from transport.uuid7 import uuid7
 from transport.wire import codec
@@ -112,7 +112,7 @@ class Session:
     def say(self, text: str = TEXT) -> None:
         """Send one message, to a conversation of its own."""
         if self._outbox is None:
-            self._outbox = Outbox(random.uniform)
+            self._outbox = Outbox(random.uniform, window=MAX_OUTBOX)
         if self.chat is None or self.ledger is None:
             self.chat, self.ledger = uuid7(), Ledger()
         frame = Send(uuid7(), self.chat, "message", codec.pack({"text": text}))
@@ -121,7 +121,7 @@ class Session:
         self._outbox.put(frame, answer)
         self.ledger.sent.append(frame.client_id)
         self._sent_at[frame.client_id] = self._clock()
-        self._push(frame)
+        self._pump()
 
     @property
     def waiting(self) -> int:
@@ -154,8 +154,10 @@ class Session:
         self._carrier = carrier
         self._machine = Machine(Role.CLIENT, now, max_datagram=max_datagram)
         self._machine.send(Hello(VERSION, self.token, (), "tradewind-bench"), now)
-        for frame in self._outbox.due() if self._outbox is not None else ():
-            self._machine.send(frame, now)
+        if self._outbox is not None:
+            self._outbox.restart()
+            for frame in self._outbox.take():
+                self._machine.send(frame, now)
         self._flush()
 
     def received(self, via: Via, data: bytes) -> None:
@@ -179,14 +181,19 @@ class Session:
 
     def tick(self, now: float) -> None:
         """Copies, pings, and messages whose rest is over."""
-        due = [client_id for when, client_id in self._wakes if when <= now]
+        due = [conversation for when, conversation in self._wakes if when <= now]
         self._wakes = [wake for wake in self._wakes if wake[0] > now]
-        for client_id in due:
-            for frame in self._outbox.wake(client_id) if self._outbox is not None else ():
-                self._push(frame)
+        if self._outbox is not None and due:
+            for conversation in due:
+                self._outbox.wake(conversation)
+            self._pump()
         self._flush()
 
     # Inside.
+
+    def _pump(self) -> None:
+        for frame in self._outbox.take() if self._outbox is not None else ():
+            self._push(frame)
 
     def _push(self, frame: Frame) -> None:
         if self._machine is None or self.over:
@@ -247,11 +254,12 @@ class Session:
             if (answer := self._answers.pop(frame.call, None)) is not None and not answer.done():
                 answer.set_exception(SessionClosed(CloseCode.ABNORMAL, frame.code))
         elif frame.client_id is not None and self._outbox is not None and self.ledger is not None:
-            wait = self._outbox.refused(frame)
+            rest = self._outbox.refused(frame)
             if frame.retry_after is None:
                 self.ledger.refused.add(frame.client_id)
-            elif wait is not None:
-                self._wakes.append((now + wait, frame.client_id))
+            elif rest is not None:
+                conversation, wait = rest
+                self._wakes.append((now + wait, conversation))
 
     def _end(self, why: str) -> None:
         if self.over:

@@ -176,78 +176,109 @@ class TestOutbox:
         frame = Send(UUID(int=number), ID, "message")
         return outbox.put(frame, asyncio.get_running_loop().create_future())
 
-    def refuse(self, outbox: Outbox, number: int, retry_after: int | None) -> float | None:
-        return outbox.refused(Refused("busy", "", retry_after, UUID(int=number)))
+    def accept(self, outbox: Outbox, number: int) -> None:
+        outbox.accepted(Accepted(UUID(int=number), ID, 1, 1, 0))
 
-    async def test_keeps_order_until_answered(self) -> None:
+    def refuse(self, outbox: Outbox, number: int, retry_after: int | None) -> float | None:
+        rest = outbox.refused(Refused("busy", "", retry_after, UUID(int=number)))
+        assert rest is None or rest[0] == ID
+        return None if rest is None else rest[1]
+
+    def take(self, outbox: Outbox) -> list[int]:
+        return [frame.client_id.int for frame in outbox.take()]
+
+    async def test_what_goes_out_keeps_its_order(self) -> None:
         outbox = Outbox(max)
         answers = [self.put(outbox, number) for number in range(3)]
-        outbox.accepted(Accepted(UUID(int=1), ID, 1, 1, 0))
+        assert self.take(outbox) == [0, 1, 2]
+        assert self.take(outbox) == []
+        self.accept(outbox, 1)
         assert answers[1].result().seq == 1
-        assert [frame.client_id.int for frame in outbox.due()] == [0, 2]
-        outbox.accepted(Accepted(UUID(int=1), ID, 1, 1, 0))
+        self.accept(outbox, 1)
         assert len(outbox) == 2
+
+    async def test_a_new_session_is_told_what_is_unanswered(self) -> None:
+        outbox = Outbox(max)
+        for number in range(3):
+            self.put(outbox, number)
+        self.take(outbox)
+        self.accept(outbox, 1)
+        outbox.restart()
+        assert self.take(outbox) == [0, 2]
+
+    async def test_few_are_on_their_way_at_once(self) -> None:
+        outbox = Outbox(max, window=2)
+        for number in range(5):
+            self.put(outbox, number)
+        assert self.take(outbox) == [0, 1]
+        self.accept(outbox, 0)
+        assert self.take(outbox) == [2]
+        outbox.restart()
+        assert self.take(outbox) == [1, 2]
+        self.refuse(outbox, 1, None)
+        assert self.take(outbox) == [3]
 
     async def test_the_same_again_is_the_same(self) -> None:
         outbox = Outbox(max)
         assert self.put(outbox, 1) is self.put(outbox, 1)
 
-    async def test_waits_longer_after_each_refusal(self) -> None:
+    async def test_a_refused_conversation_rests_longer_after_each_refusal(self) -> None:
         outbox = Outbox(lambda low, high: low)
         self.put(outbox, 1)
         waits = []
-        for _ in range(8):
+        for _ in range(6):
+            assert self.take(outbox) == [1]
             waits.append(self.refuse(outbox, 1, 1000))
-            assert outbox.due() == []
-            assert self.refuse(outbox, 1, 1000) is None
-            assert [frame.client_id.int for frame in outbox.wake(UUID(int=1))] == [1]
-        assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
+            assert self.take(outbox) == []
+            outbox.wake(ID)
+        assert waits == [1, 2, 4, 5, 5, 5]
+        assert self.refuse(outbox, 1, 9000) == 9, "the server knows best"
 
-    def ids(self, frames: list[Send]) -> list[int]:
-        return [frame.client_id.int for frame in frames]
-
-    async def test_what_was_refused_goes_again_in_order_whichever_rest_ends_first(self) -> None:
-        outbox = Outbox(max)
-        for number in (1, 2, 3):
-            self.put(outbox, number)
-            self.refuse(outbox, number, 1000)
-        assert outbox.wake(UUID(int=3)) == []
-        assert self.ids(outbox.wake(UUID(int=1))) == [1, 2, 3]
-        assert outbox.wake(UUID(int=2)) == []
-
-    async def test_one_whose_rest_ended_early_goes_with_the_one_before_it(self) -> None:
-        outbox = Outbox(max)
+    async def test_what_is_accepted_ends_the_row_of_refusals(self) -> None:
+        outbox = Outbox(lambda low, high: low)
         for number in (1, 2):
             self.put(outbox, number)
             self.refuse(outbox, number, 1000)
-        assert outbox.wake(UUID(int=2)) == []
-        assert outbox.wake(UUID(int=2)) == []  # A second timer of it, from an earlier refusal.
-        assert self.ids(outbox.wake(UUID(int=1))) == [1, 2]
+            outbox.wake(ID)
+        self.accept(outbox, 1)
+        assert self.refuse(outbox, 2, 1000) == 1
 
-    async def test_what_is_on_its_way_is_not_sent_beside_what_rested(self) -> None:
+    async def test_what_was_refused_goes_again_before_what_was_said_meanwhile(self) -> None:
+        outbox = Outbox(max)
+        for number in (1, 2, 3):
+            self.put(outbox, number)
+        self.take(outbox)
+        assert self.refuse(outbox, 2, 1000) is not None
+        assert self.refuse(outbox, 3, 1000) is None
+        self.put(outbox, 4)
+        self.accept(outbox, 1)
+        assert self.take(outbox) == []
+        outbox.wake(ID)
+        assert self.take(outbox) == [2, 3, 4]
+
+    async def test_conversations_rest_apart(self) -> None:
         outbox = Outbox(max)
         self.put(outbox, 1)
+        self.take(outbox)
         self.refuse(outbox, 1, 1000)
-        self.put(outbox, 2)
-        assert self.ids(outbox.wake(UUID(int=1))) == [1]
-
-    async def test_a_new_session_is_sent_nothing_ahead_of_what_rests(self) -> None:
-        outbox = Outbox(max)
-        self.put(outbox, 1)
-        self.refuse(outbox, 1, 1000)
-        self.put(outbox, 2)
         elsewhere = Send(UUID(int=9), UUID(int=77), "message")
         outbox.put(elsewhere, asyncio.get_running_loop().create_future())
-        assert outbox.due() == [elsewhere]
-        outbox.accepted(Accepted(UUID(int=1), ID, 1, 1, 0))
-        assert self.ids(outbox.wake(UUID(int=1))) == [2]
+        assert self.take(outbox) == [9]
+
+    async def test_a_new_session_ends_all_rests(self) -> None:
+        outbox = Outbox(max)
+        self.put(outbox, 1)
+        self.refuse(outbox, 1, 1000)
+        self.put(outbox, 2)
+        outbox.restart()
+        assert self.take(outbox) == [1, 2]
 
     async def test_final_refusal(self) -> None:
         outbox = Outbox(max)
         answer = self.put(outbox, 1)
         assert self.refuse(outbox, 1, None) is None
         assert isinstance(answer.exception(), Refusal)
-        assert outbox.wake(UUID(int=1)) == []
+        assert len(outbox) == 0
 
     async def test_full(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(outbox_module, "MAX_OUTBOX", 2)

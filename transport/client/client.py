@@ -146,7 +146,7 @@ class Client:
         frame = Send(client_id or uuid7(), conversation, kind, codec.pack(body))
         codec.encode(frame)  # Too large is said here, not when it is sent some time later.
         answer = self._outbox.put(frame, self._future())
-        self._push(frame)
+        self._pump()
         return answer
 
     async def call(self, method: str, params: Mapping[str, Any] | None = None) -> Raw:
@@ -318,8 +318,8 @@ class Client:
         if (old := self._link) is link:
             return
         self._link = link
-        for send in self._outbox.due():
-            self._push(send)
+        self._outbox.restart()
+        self._pump()
         for call in self._calls.due():
             self._push(call)
         if old is not None and not old.session.closed:
@@ -356,6 +356,12 @@ class Client:
 
     # Frames.
 
+    def _pump(self) -> None:
+        """Send what the outbox lets go. Where there is no session, the next one is told all."""
+        if self._link is not None:
+            for frame in self._outbox.take():
+                self._push(frame)
+
     def _push(self, frame: Frame) -> bool:
         if self._link is None:
             return False
@@ -371,8 +377,9 @@ class Client:
         elif isinstance(frame, Accepted):
             self._follower.accepted(frame)
             self._outbox.accepted(frame)
+            self._pump()
         elif isinstance(frame, Refused):
-            self._refused(frame)
+            self._refused(link, frame)
         elif isinstance(frame, Result):
             self._calls.result(frame)
         elif isinstance(frame, Welcome):
@@ -383,18 +390,22 @@ class Client:
         else:
             self._on_frame(frame)
 
-    def _refused(self, frame: Refused) -> None:
+    def _refused(self, link: Link, frame: Refused) -> None:
         if frame.call is not None:
             self._calls.refused(frame.call, frame)
         elif frame.client_id is None:
             self._on_frame(frame)
-        elif (wait := self._outbox.refused(frame)) is not None:
-            self._chore(self._try_again(frame.client_id, wait))
+        elif frame.retry_after is not None and link is not self._link:
+            pass  # It has gone again on the session that took this one's place.
+        else:
+            if (rest := self._outbox.refused(frame)) is not None:
+                self._chore(self._wake(*rest))
+            self._pump()
 
-    async def _try_again(self, client_id: UUID, wait: float) -> None:
-        await asyncio.sleep(wait)
-        for frame in self._outbox.wake(client_id):
-            self._push(frame)
+    async def _wake(self, conversation: UUID, rest: float) -> None:
+        await asyncio.sleep(rest)
+        self._outbox.wake(conversation)
+        self._pump()
 
     def _chore(self, work: Coroutine[None, None, None]) -> None:
         task = self._tasks.create_task(work)

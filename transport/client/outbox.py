@@ -1,9 +1,15 @@
-"""What a client has sent and not had answered, so that it can be sent again. Sans-IO.
+"""What a client has to say and has not had answered: what goes out when, so that order is kept.
+Sans-IO.
+
+Of each session `take` says what goes out next: in the order of `put`, at most WINDOW messages
+unanswered. After a refusal for now a conversation rests: nothing of it goes, what is said meanwhile
+included; when its rest is over, `take` goes on with the refused. A new session (`restart`) is told
+everything that is unanswered, and ends every rest, because it may lead to a server that has room.
 
 What holds always: a message leaves the outbox only by `accepted`, by a final `refused`, or when the
-client stops; the order of what is left is the order in which it was put in; behind a message that
-rests nothing of its conversation goes, and when its rest is over they all go again, in order.
-Bound: MAX_OUTBOX messages; over it `put` raises OutboxFull.
+client stops; what goes out on a session begins with the first unanswered one and leaves none out.
+Bounds: WINDOW, so that a backlog does not run into the server's limits on a session, which would
+cost refusals; MAX_OUTBOX messages in all, over which `put` raises OutboxFull.
 May import: client errors, wire.
 """
 
@@ -17,31 +23,36 @@ from transport.client.errors import OutboxFull, Refusal
 from transport.wire.frames import Accepted, Refused, Send
 
 MAX_OUTBOX = 1000
-LONGEST_RETRY = 30.0
-"""Seconds between two attempts at most, however often a message was refused."""
+WINDOW = 16
+"""Messages that are on their way on one session."""
+LONGEST_RETRY = 5.0
+"""Seconds between two attempts at most, however often a conversation was refused, unless the server
+asks for more."""
 
 
 class Item:
-    """One message, the answer to come, and how often the server put it off."""
+    """One message, the answer to come, and whether it is on its way on this session."""
 
-    __slots__ = ("answer", "frame", "refusals")
+    __slots__ = ("answer", "frame", "out")
 
     def __init__(self, frame: Send, answer: asyncio.Future[Accepted]) -> None:
         self.frame = frame
         self.answer = answer
-        self.refusals = 0
+        self.out = False
 
 
 class Outbox:
-    """Messages without an answer, by client_id."""
+    """Messages without an answer, by client_id. `jitter` gives a number between two others."""
 
-    def __init__(self, jitter: Callable[[float, float], float]) -> None:
+    def __init__(self, jitter: Callable[[float, float], float], window: int = WINDOW) -> None:
         self._items: dict[UUID, Item] = {}
-        self._resting: dict[UUID, UUID] = {}
-        """Those that wait for their `retry_after` to pass, and their conversations."""
-        self._held: set[UUID] = set()
-        """Those that wait for one that rests."""
+        self._out = 0
+        self._resting: set[UUID] = set()
+        """Conversations of which nothing goes now."""
+        self._refusals: dict[UUID, int] = {}
+        """How often in a row conversations were sent to rest."""
         self._jitter = jitter
+        self._window = window
 
     def __len__(self) -> int:
         return len(self._items)
@@ -55,65 +66,73 @@ class Outbox:
         self._items[frame.client_id] = Item(frame, answer)
         return answer
 
-    def due(self) -> list[Send]:
-        """What a new session must be sent, in order; the rest follows when its time has come."""
-        resting = set(self._resting.values())
-        due = []
-        for client_id, item in self._items.items():
-            if item.frame.conversation in resting:
-                self._held.add(client_id)
-            else:
-                due.append(item.frame)
-        return due
+    def restart(self) -> None:
+        """There is another session, on which nothing is on its way."""
+        self._resting.clear()
+        self._out = 0
+        for item in self._items.values():
+            item.out = False
 
-    def wake(self, client_id: UUID) -> list[Send]:
-        """The rest of a message is over: what to send again, in order. Nothing, when it went with
-        an earlier one, or has to wait for one."""
-        conversation = self._resting.pop(client_id, None)
-        if conversation is None:
-            return []
-        self._held.add(client_id)
-        mates = [i.frame for i in self._items.values() if i.frame.conversation == conversation]
-        for frame in mates:
-            if frame.client_id == client_id:
+    def take(self) -> list[Send]:
+        """What goes out now, in order."""
+        taken: list[Send] = []
+        if self._out >= self._window:
+            return taken
+        for item in self._items.values():
+            if item.out or item.frame.conversation in self._resting:
+                continue
+            item.out = True
+            self._out += 1
+            taken.append(item.frame)
+            if self._out >= self._window:
                 break
-            if frame.client_id in self._resting:
-                return []
-        # What is on its way is not sent twice: one answer could be yes and the other no.
-        again = [f for f in mates if f.client_id in self._held or f.client_id in self._resting]
-        self._held.discard(client_id)
-        for frame in again:
-            self._resting.pop(frame.client_id, None)
-            self._held.discard(frame.client_id)
-        return again
+        return taken
+
+    def wake(self, conversation: UUID) -> None:
+        """The rest of a conversation is over."""
+        self._resting.discard(conversation)
 
     def accepted(self, frame: Accepted) -> None:
         """The server has it."""
-        self._held.discard(frame.client_id)
-        if (item := self._items.pop(frame.client_id, None)) is not None and not item.answer.done():
+        self._refusals.pop(frame.conversation, None)
+        item = self._remove(frame.client_id)
+        if item is not None and not item.answer.done():
             item.answer.set_result(frame)
 
-    def refused(self, frame: Refused) -> float | None:
-        """The server has not: seconds to wait before trying again, None when that is useless."""
+    def refused(self, frame: Refused) -> tuple[UUID, float] | None:
+        """The server has it not. When its conversation rests from now on: which that is, and the
+        seconds after which to `wake` it."""
         assert frame.client_id is not None
         item = self._items.get(frame.client_id)
-        if item is None or frame.client_id in self._resting:
+        if item is None:
             return None
         if frame.retry_after is None:
             self.fail(frame.client_id, Refusal(frame.code, frame.message, None))
             return None
-        wait = min(LONGEST_RETRY, frame.retry_after / 1000 * 2**item.refusals)
-        item.refusals += 1
-        self._resting[frame.client_id] = item.frame.conversation
-        return self._jitter(wait, wait * 1.25)
+        self._out -= item.out
+        item.out = False
+        conversation = item.frame.conversation
+        if conversation in self._resting:
+            return None  # One that went out behind a refused one: it waits along with that.
+        self._resting.add(conversation)
+        refusals = self._refusals[conversation] = self._refusals.get(conversation, 0) + 1
+        asked = frame.retry_after / 1000
+        wait = max(asked, min(LONGEST_RETRY, asked * 2 ** (refusals - 1)))
+        return conversation, self._jitter(wait, wait * 1.25)
 
     def fail(self, client_id: UUID, error: Exception) -> None:
         """Take one out: it will never be accepted."""
-        self._held.discard(client_id)
-        if (item := self._items.pop(client_id, None)) is not None and not item.answer.done():
+        item = self._remove(client_id)
+        if item is not None and not item.answer.done():
             item.answer.set_exception(error)
 
     def fail_all(self, error: Exception) -> None:
         """Take all out."""
         for client_id in list(self._items):
             self.fail(client_id, error)
+
+    def _remove(self, client_id: UUID) -> Item | None:
+        item = self._items.pop(client_id, None)
+        if item is not None:
+            self._out -= item.out
+        return item
