@@ -28,7 +28,7 @@ from transport.uuid7 import uuid7
 
 GATHER = 3.0
 """Seconds after the last answer for the last deliveries."""
-ANSWERS = 60.0
+ANSWERS = 40.0
 """Seconds after "stop" for the answers; a message without one then counts as unanswered."""
 PAGE = 100
 
@@ -68,6 +68,10 @@ class _Field:
         self.heard: dict[UUID, dict[int, list[Row]]] = {}
         self.sessions = 0
         self.stop = asyncio.Event()
+        self.joined = asyncio.Semaphore(0)
+        self.answered = asyncio.Barrier(len(order.visitors) + len(order.agents))
+        """All have been answered: nothing is appended any more, and the logs can be read."""
+        self.logs: dict[UUID, list[Row]] = {}
 
     def opened(self, conversation: UUID) -> None:
         self.sends[conversation] = []
@@ -80,33 +84,28 @@ class _Field:
 
 async def fight(order: Crossfire, words: asyncio.StreamReader) -> Report:
     """See above."""
-    field, joined = _Field(order), asyncio.Semaphore(0)
-    logs: dict[UUID, list[Row]] = {}
+    field = _Field(order)
     async with asyncio.TaskGroup() as tasks:
         for number, token in enumerate((*order.visitors, *order.agents)):
             mine = uuid7() if number < len(order.visitors) else None
             if mine is not None:
                 field.opened(mine)
-            tasks.create_task(_person(field, number, token, mine, joined, logs))
+            tasks.create_task(_person(field, number, token, mine))
         for _ in (*order.visitors, *order.agents):
-            await joined.acquire()
+            await field.joined.acquire()
         print("joined", flush=True)
         await words.readline()
         field.stop.set()
     return Report(
-        [Fought(field.sends[id], logs[id], [*field.heard[id].values()]) for id in field.sends],
+        [
+            Fought(field.sends[id], field.logs[id], [*field.heard[id].values()])
+            for id in field.sends
+        ],
         field.sessions,
     )
 
 
-async def _person(
-    field: _Field,
-    number: int,
-    token: str,
-    mine: UUID | None,
-    joined: asyncio.Semaphore,
-    logs: dict[UUID, list[Row]],
-) -> None:
+async def _person(field: _Field, number: int, token: str, mine: UUID | None) -> None:
     """A visitor with a conversation, or (None) an agent with all of them."""
 
     async def again(_: bool) -> str:
@@ -120,13 +119,14 @@ async def _person(
         await client.ready()
         if mine is not None:
             await _one(field, number, client, mine)
-        joined.release()
+        field.joined.release()
         await _say(field, number, client, mine)
+        await field.answered.wait()
         await asyncio.sleep(GATHER)
         hearing.cancel()
         await asyncio.gather(hearing, return_exceptions=True)
         if mine is not None:
-            logs[mine] = await _read(client, mine)
+            field.logs[mine] = await _read(client, mine)
 
 
 async def _say(field: _Field, number: int, client: Client, mine: UUID | None) -> None:

@@ -19,7 +19,7 @@ from bench.network import Place
 from bench.network.place import OUTPUT_LIMIT
 from bench.options import BenchError
 
-PATIENCE = 60.0
+PATIENCE = 90.0
 """Seconds to begin, and to tell at the end."""
 
 

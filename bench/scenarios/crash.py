@@ -102,9 +102,9 @@ def crash(
     victims: Annotated[
         str, typer.Option(help="Who may be killed, with commas between: see below.")
     ] = "worker,store,server",
-    visitors: Annotated[int, typer.Option(min=1, help="Shoppers, each with a conversation.")] = 8,
+    visitors: Annotated[int, typer.Option(min=1, help="Shoppers, each with a conversation.")] = 12,
     agents: Annotated[int, typer.Option(min=0, help="Agents' sessions.")] = 4,
-    rate: Annotated[float, typer.Option(help="Messages a second of each.")] = 4.0,
+    rate: Annotated[float, typer.Option(help="Messages a second of each.")] = 1.0,
     workers: Workers = 2,
     seed: Seed = 1,
     json: JsonFile = None,
@@ -133,7 +133,9 @@ def crash(
 
 async def measure(plan: Crashes) -> Result:
     """Run it."""
-    random, kills, bouts = Random(plan.seed), [], []
+    random = Random(plan.seed)
+    kills: list[Kill] = []
+    bouts: list[Report] = []
     with report.progress() as bar:
         task = bar.add_task("kills", total=plan.rounds)
         async with house(workers=plan.workers) as server:
