@@ -20,6 +20,7 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     UNKNOWN_KIND = "unknown_kind"
     UNKNOWN_METHOD = "unknown_method"
+    AT_CAPACITY = "at_capacity"
     RATE_LIMITED = "rate_limited"
     BUSY = "busy"
     STORAGE_FULL = "storage_full"

@@ -8,13 +8,16 @@ What holds always:
 - the conversation of a visitor's first message is created by it; nothing else creates one;
 - at most MAX_COMMITS appends are under way; over it sends are refused as `busy`.
 
+What changes more than one log goes by a detour (coordinator/assignment.py), which appends in the
+end as everything else does.
+
 May import: bus, domain, storage.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Self
 from uuid import NAMESPACE_OID, UUID, uuid5
 
@@ -28,6 +31,7 @@ from server.domain.people import Caller, Role
 from server.domain.refusal import Code, Refusal
 from server.service.conversations import Conversations, Known
 from server.service.guard import guarded, refusal
+from server.service.searchable import findable
 from storage.base import (
     Conflict,
     Conversation,
@@ -42,6 +46,9 @@ MAX_COMMITS = 10_000
 """Appends under way at once; the store's own bound is usually lower."""
 
 log = structlog.get_logger(__name__)
+
+Detour = Callable[[Known, Draft, Body], Awaitable[Entry | None]]
+"""Appends what may not simply be appended; None for what may. Raises Refusal."""
 
 
 class Chat:
@@ -65,6 +72,7 @@ class Chat:
         self._observe = observe
         self._commits = asyncio.TaskGroup()
         self._under_way = 0
+        self.detour: Detour | None = None
 
     async def __aenter__(self) -> Self:
         await self._commits.__aenter__()
@@ -85,6 +93,18 @@ class Chat:
             known = await self._place(caller, conversation, kind)
             await self._check(caller, known, body)
         draft = self._draft(caller, client_id, conversation, kind, body)
+        if self.detour is not None and isinstance(body, entries.Assignment | entries.Status):
+            entry = await self._by_detour(known, draft, body)
+            if entry is not None:
+                return entry
+        return await self._append(known, draft)
+
+    async def append(self, draft: Draft) -> Entry:
+        """Append what was decided elsewhere. Raises Refusal."""
+        with guarded():
+            known = await self._conversations.get(draft.conversation)
+        if known is None:
+            raise Refusal(Code.NOT_FOUND, "there is no such conversation")
         return await self._append(known, draft)
 
     async def read(self, caller: Caller, conversation: UUID, seq: int) -> Entry | None:
@@ -142,7 +162,8 @@ class Chat:
             raise Refusal(Code.FORBIDDEN, "this message is not yours to change")
 
     def _draft(self, caller: Caller, id: UUID, conversation: UUID, kind: str, body: Body) -> Draft:
-        return Draft(conversation, caller.who, id, kind, entries.encode(body), self._now())
+        encoded, found = entries.encode(body), findable(caller.shop, body)
+        return Draft(conversation, caller.who, id, kind, encoded, self._now(), found)
 
     async def _append(self, known: Known, draft: Draft) -> Entry:
         if self._under_way >= MAX_COMMITS:
@@ -152,6 +173,26 @@ class Chat:
         if isinstance(outcome, Refusal):
             raise outcome
         return outcome
+
+    async def _by_detour(self, known: Known, draft: Draft, body: Body) -> Entry | None:
+        """Finished even if who asked for it goes away, like an append."""
+        outcome = await asyncio.shield(
+            self._commits.create_task(self._go_round(known, draft, body))
+        )
+        if isinstance(outcome, Refusal):
+            raise outcome
+        return outcome
+
+    async def _go_round(self, known: Known, draft: Draft, body: Body) -> Entry | Refusal | None:
+        """Runs apart from who asked, and answers instead of raising."""
+        assert self.detour is not None
+        try:
+            return await self.detour(known, draft, body)
+        except Refusal as refusal:
+            return refusal
+        except Exception:
+            log.exception("a detour failed in an unforeseen way")
+            return Refusal(Code.UNAVAILABLE, "the server could not do this, try again")
 
     async def _commit(self, known: Known, draft: Draft) -> Entry | Refusal:
         """Append and publish. Runs apart from who asked, and answers instead of raising."""

@@ -4,6 +4,9 @@ A fold is written behind: it may be on disk FOLD_DELAY late, because the log can
 that is behind its log, after a kill or because another worker wrote, is caught up when it is used;
 `mend` does it for all of them after a start, so that lists sort and filter rightly.
 
+A fold that has come to give a conversation to an agent is told of to who asked for it (`taken`),
+once it is written.
+
 What holds always: `get` never invents a conversation; a fold only goes forward; at most MAX_KNOWN
 conversations are held, and at most MAX_DIRTY that are not written (over it `has_room` is False and
 the service refuses to send).
@@ -14,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 import structlog
@@ -43,13 +46,28 @@ log = structlog.get_logger(__name__)
 class Known:
     """One conversation as this worker knows it."""
 
-    __slots__ = ("fold", "head", "record")
+    __slots__ = ("fold", "head", "record", "took")
 
     def __init__(self, record: Conversation) -> None:
         self.record = record
         self.fold = loads(record.summary)
         self.head = self.fold.seq
         """The newest entry heard of; the fold may be behind it."""
+        self.took = False
+        """Whether it has come to take a place, and nobody was told yet."""
+
+    @property
+    def holder(self) -> UUID | None:
+        """The agent of whom it takes a place: who is assigned, while it is open."""
+        state = self.fold
+        person = None if state.assignee is None else people.parse(state.assignee)
+        return person[1] if person is not None and state.status == "open" else None
+
+    def take(self, entry: Entry) -> None:
+        """Take an entry into the fold."""
+        before, self.fold = self.fold, apply(self.fold, entry)
+        changed = (before.status, before.assignee) != (self.fold.status, self.fold.assignee)
+        self.took = self.took or changed
 
     def folded(self) -> Conversation:
         """The record with the fold as it is now."""
@@ -75,6 +93,8 @@ class Conversations:
         self._dirty: dict[UUID, Known] = {}
         self._changed = asyncio.Event()
         self._writing = asyncio.Lock()
+        self.taken: Callable[[Known, UUID], Awaitable[None]] | None = None
+        """Is told when a conversation takes a place of an agent. Never raises."""
 
     @property
     def has_room(self) -> bool:
@@ -109,7 +129,7 @@ class Conversations:
         """Take an entry into the fold. Does not wait, so that who publishes keeps its order."""
         known.head = max(known.head, entry.seq)
         if entry.seq == known.fold.seq + 1:
-            known.fold = apply(known.fold, entry)
+            known.take(entry)
         self._mark(known)
 
     async def flush(self) -> None:
@@ -122,6 +142,11 @@ class Conversations:
                 for result in await asyncio.gather(*batch, return_exceptions=True):
                     if isinstance(result, BaseException):
                         raise result
+
+    async def save(self, known: Known) -> None:
+        """Level one fold with its log and write it. Raises StorageError."""
+        [known] = await self.catch_up([known.record])
+        await self._write(known)
 
     async def run(self) -> None:
         """Write folds behind, for ever."""
@@ -163,6 +188,10 @@ class Conversations:
         await self._directory.fold_conversation(known.folded())
         if known.fold.seq == written == known.head:
             self._dirty.pop(known.record.id, None)
+        if known.took:
+            known.took = False
+            if self.taken is not None and (holder := known.holder) is not None:
+                await self.taken(known, holder)
 
     async def _level(self, known: Known) -> None:
         while known.fold.seq < known.head:
@@ -171,7 +200,7 @@ class Conversations:
                 known.head = known.fold.seq
                 return
             for entry in page:
-                known.fold = apply(known.fold, entry)
+                known.take(entry)
             self._mark(known)
 
     def _mark(self, known: Known) -> None:

@@ -8,6 +8,7 @@ FINAL = {
     Code.TOO_LARGE,
     Code.FORBIDDEN,
     Code.NOT_FOUND,
+    Code.AT_CAPACITY,
     Code.UNKNOWN_KIND,
     Code.UNKNOWN_METHOD,
 }
