@@ -27,6 +27,7 @@ from bench.scenarios.crash import crash
 from bench.scenarios.flood import flood
 from bench.scenarios.latency import latency
 from bench.scenarios.link import link
+from bench.scenarios.persist import persist
 from bench.scenarios.roam import roam
 from bench.scenarios.roll import roll
 from bench.scenarios.stall import stall
@@ -47,6 +48,7 @@ cli.command("burst")(burst)
 cli.command("churn")(churn)
 cli.command("flood")(flood)
 cli.command("stall")(stall)
+cli.command("persist")(persist)
 cli.command("crash")(crash)
 
 
