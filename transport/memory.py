@@ -135,16 +135,22 @@ class MemoryCarrier:
         self._in.cut()
 
 
+def memory_carriers(network: Network) -> tuple[MemoryCarrier, MemoryCarrier]:
+    """Both ends of a connection."""
+    there, back = _Pipe(network, network.seed), _Pipe(network, network.seed + 1)
+    return MemoryCarrier(network, there, back), MemoryCarrier(network, back, there)
+
+
 @asynccontextmanager
 async def memory_pair(network: Network | None = None) -> AsyncIterator[tuple[Driver, Driver]]:
     """(client, server), running until the block is left; then the client leaves with NORMAL."""
     network = network or Network()
-    there, back = _Pipe(network, network.seed), _Pipe(network, network.seed + 1)
+    ours, theirs = memory_carriers(network)
     info = SessionInfo(
         id=uuid4(), transport=TransportKind.MEMORY, peer=("memory", 0), origin=None, path=""
     )
-    client = Driver(MemoryCarrier(network, there, back), info, Role.CLIENT)
-    server = Driver(MemoryCarrier(network, back, there), info, Role.SERVER)
+    client = Driver(ours, info, Role.CLIENT)
+    server = Driver(theirs, info, Role.SERVER)
     # Not a TaskGroup: what the block raises should come out as it is, not in a group.
     running = asyncio.gather(client.run(), server.run())
     try:

@@ -182,7 +182,7 @@ class Shell(Generic[T, M]):
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             if serve is not None:
-                tasks.create_task(self._serve(serve))
+                tasks.create_task(self.served(serve))
             try:
                 async with asyncio.timeout(None) as self._linger:
                     self._flush(self._loop.time())
@@ -192,7 +192,8 @@ class Shell(Generic[T, M]):
             finally:
                 self._cut()
 
-    async def _serve(self, serve: Callable[[Any], Awaitable[None]]) -> None:
+    async def served(self, serve: Callable[[Any], Awaitable[None]]) -> None:
+        """Let `serve` work on it, and close it then."""
         code = CloseCode.GOING_AWAY
         try:
             await serve(self)
@@ -273,12 +274,16 @@ class Shell(Generic[T, M]):
             for via, data in outlet.drain():
                 await self._carrier.send(via, data)
                 outlet.size -= len(data)
+                self._progressed()
         except SessionClosed as end:
             self._machine.lost(end.code, end.reason)
         finally:
             outlet.task = None
         if outlet is self._datagrams or self.closed:
             self._flush(self._loop.time())
+
+    def _progressed(self) -> None:
+        """The carrier took something. For who waits for room."""
 
     # The end.
 

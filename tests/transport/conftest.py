@@ -18,6 +18,8 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory
     """Servers run on uvloop, which keeps time and timers differently; the pair in memory, and what
     sits on sockets itself, is tried on both."""
     loops: dict[str, LoopFactory] = {}
+    if item.path.parent.name == "links":
+        return {"uvloop": uvloop.new_event_loop}  # what they are made of is tried on both elsewhere
     sessions, sockets = item.path.name.startswith("test_sessions"), item.path.parent.name == "tcp"
     if not sessions or "memory" in item.path.name:
         loops["asyncio"] = asyncio.new_event_loop

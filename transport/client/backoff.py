@@ -14,16 +14,17 @@ LONGEST = 30.0
 
 
 class Backoff:
-    """Waits double from FIRST to LONGEST; each is drawn between half and all of its bound."""
+    """Waits double from FIRST to `longest`; each is drawn between half and all of its bound."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, longest: float = LONGEST) -> None:
         self._random = random
         self._bound = FIRST
+        self._longest = longest
 
     def next(self) -> float:
         """Seconds to wait now."""
         bound = self._bound
-        self._bound = min(LONGEST, bound * 2)
+        self._bound = min(self._longest, bound * 2)
         return self._random.uniform(bound / 2, bound)
 
     def reset(self) -> None:

@@ -48,6 +48,11 @@ class Datagrams(QuicConnection):
             return 0
         return max(0, min(MAX_DATAGRAM, self._frame_room() - size_uint_var(stream_id // 4)))
 
+    @property
+    def datagrams_waiting(self) -> int:
+        """How many wait for the congestion window, or for the next flush."""
+        return len(self._datagrams_pending)
+
     def send_datagram_frame(self, data: bytes) -> None:
         """As aioquic's, with the bound."""
         if len(self._datagrams_pending) >= QUEUED_DATAGRAMS:
