@@ -22,13 +22,20 @@ May import: url.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from msgspec import Struct
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import (
+    AbstractConnection,
+    Connection,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import (
     Sentinel,
@@ -37,7 +44,9 @@ from redis.asyncio.sentinel import (
     SentinelManagedSSLConnection,
 )
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as ConnectionFailed
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as TimedOut
 
 from storage.url import BadURL
 
@@ -97,10 +106,10 @@ def connect(url: str, *, connections: int = MAX_CONNECTIONS) -> Redis:
     if place.service:
         return Redis.from_pool(_sentinel_pool(place, common | pool))
     if place.scheme == "unix":
-        where: dict[str, Any] = {"path": place.path, "connection_class": UnixDomainSocketConnection}
+        where: dict[str, Any] = {"path": place.path, "connection_class": _Unix}
     else:
         [(host, port)] = place.hosts
-        kind = SSLConnection if place.tls else Connection
+        kind = _TLS if place.tls else _TCP
         where = {"host": host, "port": port, "connection_class": kind, **_tls(place)}
     return Redis.from_pool(BlockingConnectionPool(**pool, **common, **where))
 
@@ -137,6 +146,54 @@ def _common(username: str | None, password: str | None) -> dict[str, Any]:
     }
 
 
+class _Cancellable(AbstractConnection):
+    """A connection on which waiting may be cancelled at any time.
+
+    redis-py sends under `asyncio.wait_for`, which on Python 3.11 forgets a cancellation that comes
+    in the same turn of the loop as the end of what it waits for: the task would run on for ever.
+    """
+
+    async def send_packed_command(
+        self, command: bytes | str | Iterable[bytes], check_health: bool = True
+    ) -> None:
+        if not self.is_connected:
+            await self.connect_check_health(check_health=False)
+        if check_health:
+            await self.check_health()  # type: ignore[no-untyped-call]
+        text = command.encode() if isinstance(command, str) else command
+        try:
+            async with asyncio.timeout(self.socket_timeout):
+                await self._send_packed_command([text] if isinstance(text, bytes) else text)
+        except OSError as error:
+            await self.disconnect(nowait=True)
+            if isinstance(error, TimeoutError):
+                raise TimedOut("Timeout writing to socket") from None
+            raise ConnectionFailed(f"Error while writing to socket: {error}") from error
+        except BaseException:
+            await self.disconnect(nowait=True)  # Half a command may have been sent.
+            raise
+
+
+class _TCP(_Cancellable, Connection):
+    """redis://"""
+
+
+class _TLS(_Cancellable, SSLConnection):
+    """rediss://"""
+
+
+class _Unix(_Cancellable, UnixDomainSocketConnection):
+    """unix://"""
+
+
+class _WatchedTCP(_Cancellable, SentinelManagedConnection):
+    """redis+sentinel://"""
+
+
+class _WatchedTLS(_Cancellable, SentinelManagedSSLConnection):
+    """rediss+sentinel://"""
+
+
 class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
     """Connections to the master, as many as there may be, and those to the sentinels."""
 
@@ -151,7 +208,7 @@ def _sentinel_pool(place: _Place, arguments: dict[str, Any]) -> _SentinelPool:
     own = _common(place.options.get("sentinel_username"), place.options.get("sentinel_password"))
     own |= {"ssl": place.tls, **_tls(place)}
     sentinels = Sentinel(place.hosts, sentinel_kwargs=own)  # type: ignore[no-untyped-call]
-    kind = SentinelManagedSSLConnection if place.tls else SentinelManagedConnection
+    kind = _WatchedTLS if place.tls else _WatchedTCP
     arguments |= {"connection_class": kind, **_tls(place)}
     return _SentinelPool(place.service, sentinels, **arguments)  # type: ignore[no-untyped-call]
 

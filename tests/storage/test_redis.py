@@ -169,6 +169,27 @@ async def test_who_finds_no_free_connection_waits_and_is_refused(
         await redis.aclose()
 
 
+async def test_cancelling_is_never_forgotten(redis_server: RedisServer, redis_prefix: str) -> None:
+    """Whenever it comes: while a command is sent, too."""
+    redis = connect(redis_server.url)
+    try:
+
+        async def writes() -> None:
+            while True:
+                await redis.set(redis_prefix, 1, ex=60)
+
+        for turns in range(30):
+            task = asyncio.create_task(writes())
+            await asyncio.sleep(0.003)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task], timeout=PATIENCE)
+            assert task.cancelled()
+    finally:
+        await redis.aclose()
+
+
 async def test_sentinel_leads_to_the_master_of_the_moment(tmp_path: Path) -> None:
     watched = Watched(tmp_path)
     redis = connect(watched.url)
