@@ -35,6 +35,7 @@ from transport.wire.frames import (
     Deliver,
     Drain,
     Frame,
+    Queued,
     Received,
     Refused,
     Send,
@@ -172,6 +173,28 @@ async def test_an_accepted_that_was_lost_doubles_nothing(client: Open, chat: Cha
         chat.append(conversation, "end")
         assert await texts(entries, 3) == ["once", "twice", "end"]
         assert [e.seq for e in chat.logs[conversation]] == [1, 2, 3]
+
+
+async def test_what_is_queued_is_accepted_once_the_log_brings_it(
+    client: Open, chat: Chat
+) -> None:
+    queued: list[Send] = []
+
+    def queue(session: Session, frame: Frame) -> bool:
+        if isinstance(frame, Send):
+            queued.append(frame)
+            session.send(Queued(frame.client_id, frame.conversation, 0))
+        return isinstance(frame, Send)
+
+    chat.first = queue
+    conversation, heard = uuid4(), asyncio.Event()
+    async with client(on_frame=lambda frame: heard.set()) as one, asyncio.timeout(PATIENCE):
+        answers = [one.send(conversation, "message", {"text": str(n)}) for n in range(40)]
+        await until(lambda: len(queued) == 40)
+        await heard.wait()
+        for frame in queued:
+            chat.append(conversation, "ours", frame.client_id, author="v:1")
+        assert [(await answer).seq for answer in answers] == list(range(1, 41))
 
 
 async def test_final_refusal(client: Open, chat: Chat) -> None:

@@ -273,6 +273,30 @@ class TestOutbox:
         outbox.restart()
         assert self.take(outbox) == [1, 2]
 
+    async def test_what_is_queued_makes_room_and_is_answered_by_the_log(self) -> None:
+        outbox = Outbox(max, window=1)
+        answers = [self.put(outbox, number) for number in (1, 2)]
+        assert self.take(outbox) == [1]
+        outbox.queued(UUID(int=1))
+        outbox.queued(UUID(int=1))
+        assert self.take(outbox) == [2]
+        outbox.delivered(entry(1))
+        assert answers[0].result() == Accepted(UUID(int=1), ID, 1, 1, 0)
+        outbox.restart()
+        assert self.take(outbox) == [2]
+
+    async def test_what_is_queued_is_told_a_new_session_and_may_be_refused(self) -> None:
+        outbox = Outbox(max)
+        answer = self.put(outbox, 1)
+        for _ in range(2):
+            assert self.take(outbox) == [1]
+            outbox.queued(UUID(int=1))
+            outbox.restart()
+        self.take(outbox)
+        outbox.queued(UUID(int=1))
+        self.refuse(outbox, 1, None)
+        assert isinstance(answer.exception(), Refusal)
+
     async def test_final_refusal(self) -> None:
         outbox = Outbox(max)
         answer = self.put(outbox, 1)

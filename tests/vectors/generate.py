@@ -89,6 +89,7 @@ VALID: dict[str, dict[str, Any]] = {
     "accepted": {
         "type": "accepted", "client_id": M1, "conversation": A, "epoch": 1, "seq": 128, "at": AT,
     },
+    "queued": {"type": "queued", "client_id": M1, "conversation": A, "at": AT},
     "deliver": deliver(65536),
     "deliver hidden": {**deliver(3), "kind": "hidden", "body": {}},
     "received": {"type": "received", "conversation": A, "seq": 4, "who": "v:" + B},

@@ -51,6 +51,7 @@ from transport.wire.frames import (
     Frame,
     Hello,
     Position,
+    Queued,
     Refused,
     Result,
     Send,
@@ -92,6 +93,8 @@ class Client:
         """Where frames go. It may be joining, or over."""
         self._links: set[Link] = set()
         self._refused_tokens = 0
+        self._me = ""
+        """Who the server says we are."""
         self._stopped: ClientStopped | None = None
         self._ready: asyncio.Future[Welcome] | None = None
         self._tasks = asyncio.TaskGroup()
@@ -374,15 +377,23 @@ class Client:
     def _take(self, link: Link, frame: Frame) -> None:
         if isinstance(frame, Deliver):
             self._follower.deliver(frame)
+            if frame.author == self._me:
+                self._outbox.delivered(frame)
+                self._pump()
         elif isinstance(frame, Accepted):
             self._follower.accepted(frame)
             self._outbox.accepted(frame)
             self._pump()
         elif isinstance(frame, Refused):
             self._refused(link, frame)
+        elif isinstance(frame, Queued):
+            self._outbox.queued(frame.client_id)
+            self._pump()
+            self._on_frame(frame)
         elif isinstance(frame, Result):
             self._calls.result(frame)
         elif isinstance(frame, Welcome):
+            self._me = frame.me
             link.welcome.set_result(frame)
             self._follower.welcomed(frame)
         elif isinstance(frame, Drain):

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from transport.client.errors import OutboxFull, Refusal
-from transport.wire.frames import Accepted, Refused, Send
+from transport.wire.frames import Accepted, Deliver, Refused, Send
 
 MAX_OUTBOX = 1000
 WINDOW = 16
@@ -47,6 +47,8 @@ class Outbox:
     def __init__(self, jitter: Callable[[float, float], float], window: int = WINDOW) -> None:
         self._items: dict[UUID, Item] = {}
         self._out = 0
+        self._parked: set[UUID] = set()
+        """Those on their way that take no room in the window."""
         self._resting: set[UUID] = set()
         """Conversations of which nothing goes now."""
         self._refusals: dict[UUID, int] = {}
@@ -69,6 +71,7 @@ class Outbox:
     def restart(self) -> None:
         """There is another session, on which nothing is on its way."""
         self._resting.clear()
+        self._parked.clear()
         self._out = 0
         for item in self._items.values():
             item.out = False
@@ -76,7 +79,7 @@ class Outbox:
     def take(self) -> list[Send]:
         """What goes out now, in order."""
         taken: list[Send] = []
-        if self._out >= self._window:
+        if self._out - len(self._parked) >= self._window:
             return taken
         for item in self._items.values():
             if item.out or item.frame.conversation in self._resting:
@@ -84,7 +87,7 @@ class Outbox:
             item.out = True
             self._out += 1
             taken.append(item.frame)
-            if self._out >= self._window:
+            if self._out - len(self._parked) >= self._window:
                 break
         return taken
 
@@ -99,6 +102,18 @@ class Outbox:
         if item is not None and not item.answer.done():
             item.answer.set_result(frame)
 
+    def queued(self, client_id: UUID) -> None:
+        """Its region has it on disk and hands it on: nobody waits for its answer on this session. A
+        new session is told it like the others."""
+        if (item := self._items.get(client_id)) is not None and item.out:
+            self._parked.add(client_id)
+
+    def delivered(self, entry: Deliver) -> None:
+        """The log has brought an entry: the answer to one of ours that was queued, perhaps."""
+        if entry.client_id in self._items:
+            place = (entry.client_id, entry.conversation, entry.epoch, entry.seq, entry.at)
+            self.accepted(Accepted(*place))
+
     def refused(self, frame: Refused) -> tuple[UUID, float] | None:
         """The server has it not. When its conversation rests from now on: which that is, and the
         seconds after which to `wake` it."""
@@ -109,8 +124,7 @@ class Outbox:
         if frame.retry_after is None:
             self.fail(frame.client_id, Refusal(frame.code, frame.message, None))
             return None
-        self._out -= item.out
-        item.out = False
+        self._recall(item)
         conversation = item.frame.conversation
         if conversation in self._resting:
             return None  # One that went out behind a refused one: it waits along with that.
@@ -134,5 +148,11 @@ class Outbox:
     def _remove(self, client_id: UUID) -> Item | None:
         item = self._items.pop(client_id, None)
         if item is not None:
-            self._out -= item.out
+            self._recall(item)
         return item
+
+    def _recall(self, item: Item) -> None:
+        """It is not on its way any more."""
+        self._parked.discard(item.frame.client_id)
+        self._out -= item.out
+        item.out = False

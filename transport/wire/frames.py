@@ -199,9 +199,18 @@ class Report(Struct, frozen=True, array_like=True, tag=16):
     wasted: Uint = 0
 
 
+class Queued(Struct, frozen=True, array_like=True, tag=17):
+    """The entry asked for with `client_id` is on disk in this region since `at` (Unix ms), on its
+    way to the conversation's home, which gives it its place: then it is delivered, or refused."""
+
+    client_id: UUID
+    conversation: UUID
+    at: Uint
+
+
 Frame = (
     Hello | Welcome | Send | Accepted | Deliver | Received | Read | Typing | Presence
-    | Call | Result | Refused | Drain | Ping | Pong | Close | Report
+    | Call | Result | Refused | Drain | Ping | Pong | Close | Report | Queued
 )  # fmt: skip
 
 
@@ -241,6 +250,7 @@ TRAITS: dict[type[Struct], Traits] = {
     Pong: Traits("pong", Lane.STREAM),
     Close: Traits("close", Lane.STREAM),
     Report: Traits("report", Lane.DATAGRAM),
+    Queued: Traits("queued", Lane.HEDGED),
 }
 
 

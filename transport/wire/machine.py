@@ -36,6 +36,7 @@ from transport.wire.frames import (
     Ping,
     Pong,
     Presence,
+    Queued,
     Read,
     Received,
     Refused,
@@ -76,7 +77,7 @@ class State(Enum):
 
 _COMMANDS = {Send, Received, Read, Typing, Call}
 _EITHER = {Ping, Pong, Close, Report}
-_ANSWERS = {Accepted, Deliver, Received, Typing, Presence, Result, Refused}
+_ANSWERS = {Accepted, Queued, Deliver, Received, Typing, Presence, Result, Refused}
 
 # What each side may send in each state; the peer may receive the same.
 MAY_SEND: dict[tuple[Role, State], frozenset[type]] = {

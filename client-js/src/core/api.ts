@@ -28,8 +28,9 @@ export type LinkState =
   | { phase: "signed-out"; reason: string }
   | { phase: "stopped"; code: number; reason: string };
 
-/** sending: in the outbox. sent: on the server's disk. failed: refused for good. */
-export type SendState = "sending" | "sent" | "delivered" | "read" | "failed";
+/** sending: in the outbox. queued: on disk in this region, not yet in the log, which another region orders. sent: in the
+ * log, on the server's disk. failed: refused for good. */
+export type SendState = "sending" | "queued" | "sent" | "delivered" | "read" | "failed";
 
 /** A message as a person sees it: the fold of `message` (or `note`), `edit` and `deletion`. */
 export interface Message {

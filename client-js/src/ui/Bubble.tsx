@@ -58,7 +58,7 @@ function Meta({ message, speech }: { readonly message: Message; readonly speech:
       {message.edited && !message.deleted && <span>{speech.words.edited}</span>}
       <time dateTime={new Date(message.at).toISOString()}>{clock(message.at, speech.locale)}</time>
       {/* Nobody waits for a note: it has no ticks once it is kept. */}
-      {message.mine && (message.kind === "message" || message.state === "sending") && (
+      {message.mine && (message.kind === "message" || message.state === "sending" || message.state === "queued") && (
         <Ticks state={message.state} words={speech.words} />
       )}
     </div>

@@ -66,12 +66,14 @@ class Chat:
         finally:
             self.sessions.remove(session)
 
-    def append(self, conversation: UUID, text: str, client_id: UUID | None = None) -> Deliver:
+    def append(
+        self, conversation: UUID, text: str, client_id: UUID | None = None, author: str = "a:1"
+    ) -> Deliver:
         """An entry that everybody connected is delivered."""
         log = self.logs[conversation]
         body = codec.pack({"text": text})
         entry = Deliver(
-            conversation, self.epoch, len(log) + 1, "a:1", client_id or uuid4(), "message", body, 0
+            conversation, self.epoch, len(log) + 1, author, client_id or uuid4(), "message", body, 0
         )
         log.append(entry)
         for session in self.sessions:

@@ -355,6 +355,7 @@ export abstract class Chat implements BaseClient {
   readonly #TAKE: { readonly [T in Frame["type"]]?: (frame: Extract<Frame, { type: T }>) => void } = {
     deliver: (frame) => this.#deliver(frame),
     accepted: (frame) => this.#dispatch.accepted(frame, this.shelf.get(frame.conversation)?.log.last ?? null),
+    queued: (frame) => this.#dispatch.queued(frame),
     refused: (frame) => (frame.call === null ? this.#dispatch.refused(frame) : this.calls.refused(frame)),
     result: (frame) => this.calls.answered(frame),
     presence: ({ who, state, detail }) => this.setPresence(who, state, detail),

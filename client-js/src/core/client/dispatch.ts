@@ -11,7 +11,7 @@
 import { Courier } from "../state/courier.ts";
 import { type Failure, Outbox, type OutboxEntry } from "../state/outbox.ts";
 import type { KeyValue } from "../state/storage.ts";
-import type { Accepted, Refused, Send } from "../wire/frames.ts";
+import type { Accepted, Queued, Refused, Send } from "../wire/frames.ts";
 import { uuid7 } from "../wire/uuid.ts";
 
 /** Characters of one text (docs/protocol.md, section 11). */
@@ -104,6 +104,14 @@ export class Dispatch {
     this.#courier.settled(clientId);
     this.#outbox.accept(clientId, seq);
     this.#outbox.prune(conversation, last ?? seq);
+    this.#touched(conversation);
+    this.flush();
+  }
+
+  /** It is on disk in this region, and on its way to the one that orders the conversation. */
+  queued({ clientId, conversation }: Queued): void {
+    this.#courier.queued(clientId);
+    this.#outbox.queue(clientId);
     this.#touched(conversation);
     this.flush();
   }

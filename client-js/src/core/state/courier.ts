@@ -21,6 +21,8 @@ export class Courier {
   readonly #outbox: Outbox;
   readonly #random: () => number;
   readonly #out = new Set<string>();
+  /** Answered by this session as queued: they wait for the log, and nobody waits for them. */
+  readonly #queued = new Set<string>();
   readonly #refusals = new Map<string, number>();
   #tokens = BURST;
   #counted = 0;
@@ -34,6 +36,7 @@ export class Courier {
   /** Another session: everything unanswered goes out again. */
   restart(): void {
     this.#out.clear();
+    this.#queued.clear();
   }
 
   /** The entries to send now. */
@@ -60,12 +63,19 @@ export class Courier {
   /** An entry was answered for good. */
   settled(clientId: string): void {
     this.#out.delete(clientId);
+    this.#queued.delete(clientId);
     this.#refusals.delete(clientId);
+  }
+
+  /** An entry is on disk here; what becomes of it the log will tell. */
+  queued(clientId: string): void {
+    if (this.#out.delete(clientId)) this.#queued.add(clientId);
   }
 
   /** An entry was refused for now. */
   postponed(clientId: string, retryAfter: number, now: number): void {
     this.#out.delete(clientId);
+    this.#queued.delete(clientId);
     const refusals = (this.#refusals.get(clientId) ?? 0) + 1;
     this.#refusals.set(clientId, refusals);
     this.#notBefore = Math.max(this.#notBefore, now + refusalDelay(retryAfter, refusals, this.#random()));
@@ -73,7 +83,8 @@ export class Courier {
 
   #waiting(): readonly OutboxEntry[] {
     return this.#outbox.entries.filter(
-      ({ clientId, failure, accepted }) => failure === null && accepted === null && !this.#out.has(clientId),
+      ({ clientId, failure, accepted }) =>
+        failure === null && accepted === null && !this.#out.has(clientId) && !this.#queued.has(clientId),
     );
   }
 

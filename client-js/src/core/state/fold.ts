@@ -52,6 +52,7 @@ interface Event {
   readonly at: number;
   readonly failure?: Message["error"];
   readonly accepted?: number | null;
+  readonly queued?: boolean;
 }
 
 export function fold(entries: readonly Entry[], context: FoldContext): Folded {
@@ -128,7 +129,7 @@ function addText(state: State, event: Event, kind: "message" | "note"): void {
     edited: false,
     deleted: false,
     at: event.at,
-    state: event.failure ? "failed" : event.accepted ? "sent" : "sending",
+    state: event.failure ? "failed" : event.accepted ? "sent" : event.queued ? "queued" : "sending",
     error: event.failure ?? null,
   };
   state.items.push(message);

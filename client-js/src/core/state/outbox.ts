@@ -26,6 +26,8 @@ export interface OutboxEntry {
   readonly failure: Failure | null;
   /** Its seq once it was accepted: then it is only shown until the log brings it. */
   readonly accepted: number | null;
+  /** Whether this region has it on disk, while the one that orders the conversation does not yet. */
+  readonly queued?: boolean;
 }
 
 const FULL: Failure = {
@@ -82,6 +84,11 @@ export class Outbox {
     if (entry === undefined) return;
     this.#store.remove(this.#prefix + clientId);
     this.#replace(this.#entries.map((other) => (other === entry ? { ...entry, accepted: seq, failure: null } : other)));
+  }
+
+  /** This region has it on disk; it stays until the log brings it, or the region that orders it refuses it. */
+  queue(clientId: string): void {
+    this.#replace(this.#entries.map((entry) => (entry.clientId === clientId ? { ...entry, queued: true } : entry)));
   }
 
   /** Drops what the log of `conversation`, held up to `last`, has brought. */

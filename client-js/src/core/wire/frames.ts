@@ -58,6 +58,12 @@ export interface Accepted {
   readonly seq: number;
   readonly at: number;
 }
+export interface Queued {
+  readonly type: "queued";
+  readonly clientId: string;
+  readonly conversation: string;
+  readonly at: number;
+}
 export interface Deliver {
   readonly type: "deliver";
   readonly conversation: string;
@@ -161,7 +167,8 @@ export type Frame =
   | Ping
   | Pong
   | Close
-  | Report;
+  | Report
+  | Queued;
 
 export type FrameType = Frame["type"];
 export type FrameOf<T extends FrameType> = Extract<Frame, { type: T }>;
@@ -281,6 +288,11 @@ export const TABLE: { readonly [T in FrameType]: Row } = {
     ["runs", "int"],
     ["useful", "int", 0],
     ["wasted", "int", 0],
+  ]),
+  queued: row(17, "hedged", [
+    ["clientId", "uuid"],
+    ["conversation", "uuid"],
+    ["at", "int"],
   ]),
 };
 

@@ -45,7 +45,7 @@ type Types = ReadonlySet<FrameType>;
 const types = (...list: FrameType[]): Types => new Set(list);
 const COMMANDS: FrameType[] = ["send", "received", "read", "typing", "call"];
 const EITHER: FrameType[] = ["ping", "pong", "close", "report"];
-const ANSWERS: FrameType[] = ["accepted", "deliver", "received", "typing", "presence", "result", "refused"];
+const ANSWERS: FrameType[] = ["accepted", "queued", "deliver", "received", "typing", "presence", "result", "refused"];
 
 /** What each side may send in each state; the peer may receive the same. */
 export const MAY_SEND: { readonly [R in Role]: { readonly [S in State]: Types } } = {

@@ -12,6 +12,7 @@ export const ar: Messages = {
   send: "إرسال",
   emoji: "إدراج رمز تعبيري",
   sending: "جارٍ الإرسال",
+  queued: "تم الحفظ، وهو في الطريق إلى المنطقة الأخرى",
   sent: "أُرسلت",
   delivered: "وصلت",
   read: "قُرئت",

@@ -12,6 +12,7 @@ export const de: Messages = {
   send: "Senden",
   emoji: "Emoji einfügen",
   sending: "Wird gesendet",
+  queued: "Gespeichert, wird an die andere Region übergeben",
   sent: "Gesendet",
   delivered: "Zugestellt",
   read: "Gelesen",

@@ -12,6 +12,7 @@ export const en: Messages = {
   send: "Send",
   emoji: "Insert an emoji",
   sending: "Sending",
+  queued: "Saved, on its way to the other region",
   sent: "Sent",
   delivered: "Delivered",
   read: "Read",

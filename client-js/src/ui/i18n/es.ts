@@ -12,6 +12,7 @@ export const es: Messages = {
   send: "Enviar",
   emoji: "Insertar un emoji",
   sending: "Enviando",
+  queued: "Guardado, en camino a la otra región",
   sent: "Enviado",
   delivered: "Entregado",
   read: "Leído",

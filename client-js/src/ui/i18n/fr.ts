@@ -12,6 +12,7 @@ export const fr: Messages = {
   send: "Envoyer",
   emoji: "Insérer un émoji",
   sending: "Envoi en cours",
+  queued: "Enregistré, en route vers l’autre région",
   sent: "Envoyé",
   delivered: "Distribué",
   read: "Lu",

@@ -12,6 +12,7 @@ export const ja: Messages = {
   send: "送信",
   emoji: "絵文字を挿入",
   sending: "送信中",
+  queued: "保存済み、別の地域へ転送中",
   sent: "送信済み",
   delivered: "配信済み",
   read: "既読",

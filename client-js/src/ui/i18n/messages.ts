@@ -11,6 +11,7 @@ export interface Messages {
   readonly send: string;
   readonly emoji: string;
   readonly sending: string;
+  readonly queued: string;
   readonly sent: string;
   readonly delivered: string;
   readonly read: string;

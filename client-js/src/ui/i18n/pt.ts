@@ -12,6 +12,7 @@ export const pt: Messages = {
   send: "Enviar",
   emoji: "Inserir um emoji",
   sending: "Enviando",
+  queued: "Guardado, a caminho da outra região",
   sent: "Enviada",
   delivered: "Entregue",
   read: "Lida",

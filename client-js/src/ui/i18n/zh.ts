@@ -12,6 +12,7 @@ export const zh: Messages = {
   send: "发送",
   emoji: "插入表情",
   sending: "正在发送",
+  queued: "已保存，正在转交给另一个区域",
   sent: "已发送",
   delivered: "已送达",
   read: "已读",

@@ -209,3 +209,34 @@ describe("sign-in", () => {
     expect(server.requests).toContain("POST /v1/agent/session/refresh");
   });
 });
+
+describe("a conversation that another region orders", () => {
+  const said = (chat: AgentChat): unknown[] =>
+    chat.conversation(ONE)?.timeline.flatMap((item) => (item.type === "message" ? [item.message] : [])) ?? [];
+
+  test("what is said is kept as queued until the log brings it", async () => {
+    server.append(ONE, VISITOR, "message", { text: "hello?" });
+    const chat = await signedIn();
+    await chat.open(ONE);
+    server.onSend = ({ clientId, conversation }) => ({ type: "queued", clientId, conversation, at: Date.now() });
+    const clientId = chat.sendMessage(ONE, "a moment, please");
+    await settle();
+    expect(said(chat)[1]).toMatchObject({ text: "a moment, please", state: "queued", seq: null });
+    server.append(ONE, AGENT, "message", { text: "a moment, please" }, clientId);
+    await settle();
+    expect(said(chat)).toHaveLength(2);
+    expect(said(chat)[1]).toMatchObject({ text: "a moment, please", state: "sent", seq: 2 });
+  });
+
+  test("what its home refuses is shown as failed", async () => {
+    server.append(ONE, VISITOR, "message", { text: "hello?" });
+    const chat = await signedIn();
+    await chat.open(ONE);
+    server.onSend = ({ clientId, conversation }) => ({ type: "queued", clientId, conversation, at: Date.now() });
+    const clientId = chat.sendMessage(ONE, "too late");
+    await settle();
+    server.peer.send({ type: "refused", code: "forbidden", message: "no", retryAfter: null, clientId, call: null });
+    await settle();
+    expect(said(chat)[1]).toMatchObject({ state: "failed", error: { code: "forbidden" } });
+  });
+});

@@ -6,7 +6,7 @@
 import type { Platform, Signal } from "../../../src/core/client/platform.ts";
 import type { Carrier, CarrierEvents, Connect, Opener } from "../../../src/core/net/carrier.ts";
 import { MemoryStore } from "../../../src/core/state/storage.ts";
-import type { Deliver, Frame, Hello, Refused, Send, WireMap } from "../../../src/core/wire/frames.ts";
+import type { Deliver, Frame, Hello, Queued, Refused, Send, WireMap } from "../../../src/core/wire/frames.ts";
 import { Machine } from "../../../src/core/wire/machine.ts";
 import { fromWire, toBytes, uuid7 } from "../../../src/core/wire/uuid.ts";
 
@@ -107,7 +107,7 @@ export class FakeServer {
   slow = 0;
   blackhole = false;
   /** How often entries are answered twice, refused, or not at all. */
-  onSend: ((send: Send) => Refused | "silent" | null) | null = null;
+  onSend: ((send: Send) => Refused | Queued | "silent" | null) | null = null;
   validTokens: Set<string> | null = null;
   /** HTTP status for REST instead of an answer. */
   restStatus = 200;

@@ -31,6 +31,16 @@ describe("the courier", () => {
     expect(ids(courier.take(0))).toEqual([`${100 + IN_FLIGHT}`]);
   });
 
+  test("what is queued in the region makes room, and goes again on the next session", () => {
+    const { courier } = make(IN_FLIGHT + 1);
+    courier.take(0);
+    courier.queued("100");
+    expect(ids(courier.take(0))).toEqual([`${100 + IN_FLIGHT}`]);
+    expect(courier.take(0)).toEqual([]);
+    courier.restart();
+    expect(ids(courier.take(INTERVAL * 20))[0]).toBe("100");
+  });
+
   test("stays under the server's rate", () => {
     const { courier, outbox } = make(100);
     let sent = 0;
