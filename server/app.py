@@ -46,6 +46,7 @@ from server.service.desk import Desk
 from server.service.history import History
 from server.service.identity import Identity
 from server.service.passwords import Passwords
+from server.service.search import Finder
 from server.service.shops import Shops
 from server.service.tokens import Tokens
 from storage.base import StorageError
@@ -255,7 +256,8 @@ async def _gateway(base: _Base, people: _People, stack: AsyncExitStack) -> Gatew
     desk = Desk(directory, conversations, chat, presence)
     history = History(messages, chat)
     hub = Hub(base.bus, presence)
-    commands = Commands(chat, Calls(history, desk), hub, base.metrics, clock)
+    finder = Finder(base.storage.search, directory, desk)
+    commands = Commands(chat, Calls(history, desk, finder), hub, base.metrics, clock)
     limits = (base.settings.max_sessions, base.settings.max_sessions_per_address)
     base.start(conversations.run())
     base.start(presence.run())

@@ -11,6 +11,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from msgspec import Struct
 from storage.base import StorageError
 from storage.schema import check_version, read_version
 from storage.sqlite.connect import connect, translate
+from storage.sqlite.search import count_unindexed
 from storage.url import MemoryPlace, RocksDBPlace, parse
 
 LITTLE_ROOM = 1_073_741_824
@@ -150,3 +152,16 @@ def _settings(path: Path) -> Iterator[Finding]:
     else:
         mend = "use a SQLite library that honours PRAGMA synchronous"
         yield Finding("sync", Level.FAIL, "commits are not synced to disk", mend)
+
+
+def _index(path: Path) -> Iterator[Finding]:
+    try:
+        with closing(connect(path, readonly=True)) as connection:
+            count = count_unindexed(connection)
+    except sqlite3.Error:
+        return  # An empty or older file; the schema's line says what is the matter.
+    if count == 0:
+        yield Finding("search", Level.OK, "everything is indexed")
+    else:
+        mend = "stop the server and run `tradewind reindex`"
+        yield Finding("search", Level.WARN, f"{count} conversations are not found yet", mend)

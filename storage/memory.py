@@ -4,13 +4,14 @@ They keep the same promises as the stores on disk, save that a restart forgets e
 pass the same conformance suites. The log goes through the same group commit, so callers meet the
 same waiting, order of resumption and bounds.
 
-May import: base, entries, limits, commit.
+May import: base, entries, limits, commit, memory_search.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -32,6 +33,9 @@ from storage.base import (
 from storage.commit import Bounds, GroupCommit
 from storage.entries import FIRST_EPOCH, answer_resend, place
 from storage.limits import check_ids, check_integer, check_limit, check_record, weigh
+from storage.memory_search import MemoryIndex
+
+T = TypeVar("T")
 
 
 class _Instant:
@@ -50,6 +54,7 @@ class MemoryLog:
         self._commit = GroupCommit(_Instant(), bounds)
         self._entries: dict[UUID, list[Entry]] = {}
         self._known: dict[tuple[UUID, str, UUID], Entry] = {}
+        self.index = MemoryIndex()
         self._closed = False
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | Conflict]:
@@ -86,9 +91,25 @@ class MemoryLog:
         self._closed = True
         await self._commit.close()
 
-    def _of(self, conversation: UUID) -> list[Entry]:
+    async def perform(self, work: Callable[[], T]) -> T:
+        """Run what changes the index in the writer thread."""
+        return await self._commit.run(work)
+
+    def conversations(self) -> Iterable[UUID]:
+        """Those that have entries."""
+        return self._entries.keys()
+
+    def head(self, conversation: UUID) -> int:
+        """The seq of the last entry, 0 without any."""
+        return len(self._entries.get(conversation, ()))
+
+    def check(self) -> None:
+        """Raises StoreUnavailable once the log is closed."""
         if self._closed:
             raise StoreUnavailable("the store is closed")
+
+    def _of(self, conversation: UUID) -> list[Entry]:
+        self.check()
         return self._entries.get(conversation, [])
 
     def _append(self, drafts: Sequence[Draft]) -> list[Appended | Conflict]:
@@ -103,6 +124,7 @@ class MemoryLog:
         entry = place(draft, FIRST_EPOCH, len(entries) + 1)
         self._known[key] = entry
         entries.append(entry)
+        self.index.take(draft, entry)
         return Appended(entry, fresh=True)
 
 
@@ -183,6 +205,11 @@ class MemoryDirectory:
                 raise NotUnique(f"another visitor has the external id {visitor.external_id}")
         self._need_shop(visitor.shop)
         self._visitors[visitor.id] = visitor
+
+    async def list_visitors(self, shop: str) -> list[Visitor]:
+        """All of a shop, for MemorySearch."""
+        self._check()
+        return [visitor for visitor in self._visitors.values() if visitor.shop == shop]
 
     async def get_conversation(self, id: UUID) -> Conversation | None:
         """See Directory."""

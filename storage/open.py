@@ -10,23 +10,40 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from storage.base import Directory, MessageLog
+from storage.base import Directory, Journal, MessageLog, Search
 from storage.commit import Bounds
 from storage.memory import MemoryDirectory, MemoryLog
+from storage.memory_journal import MemoryJournal
+from storage.memory_search import MemorySearch
 from storage.migrations import VERSIONS
-from storage.remote import Link, RemoteDirectory, RemoteLog
+from storage.remote import Link, RemoteDirectory, RemoteJournal, RemoteLog, RemoteSearch
 from storage.schema import check_version, read_version
-from storage.sqlite import SQLiteDirectory, SQLiteFile, SQLiteLog
+from storage.sqlite import (
+    SQLiteDirectory,
+    SQLiteFile,
+    SQLiteJournal,
+    SQLiteLog,
+    SQLiteSearch,
+)
 from storage.sqlite.connect import create
 from storage.url import MemoryPlace, RocksDBPlace, SQLitePlace, parse
 
 
 class Storage:
-    """A log and a directory that belong together."""
+    """What belongs together. `search` is None where there is no index, `journal` where nothing
+    keeps one."""
 
-    def __init__(self, log: MessageLog, directory: Directory) -> None:
+    def __init__(
+        self,
+        log: MessageLog,
+        directory: Directory,
+        search: Search | None = None,
+        journal: Journal | None = None,
+    ) -> None:
         self.log = log
         self.directory = directory
+        self.search = search
+        self.journal = journal
 
     async def close(self) -> None:
         """Finish what waits, then release everything. May be called more than once."""
@@ -41,11 +58,12 @@ def open_storage(url: str, bounds: Bounds | None = None) -> Storage:
     """
     place = parse(url)
     if isinstance(place, MemoryPlace):
-        return Storage(MemoryLog(bounds), MemoryDirectory())
+        log, directory = MemoryLog(bounds), MemoryDirectory()
+        return Storage(log, directory, MemorySearch(log, directory), MemoryJournal())
     if isinstance(place, RocksDBPlace):
         return _open_rocksdb(place, url, bounds)
     file = _open_sqlite(place.path, url, bounds)
-    return Storage(SQLiteLog(file), SQLiteDirectory(file))
+    return Storage(SQLiteLog(file), SQLiteDirectory(file), SQLiteSearch(file), SQLiteJournal(file))
 
 
 def _open_sqlite(path: Path, url: str, bounds: Bounds | None) -> SQLiteFile:
@@ -68,13 +86,13 @@ def _open_rocksdb(place: RocksDBPlace, url: str, bounds: Bounds | None) -> Stora
     except BaseException:
         writer.close()
         raise
-    return Storage(RocksDBLog(writer, bounds), SQLiteDirectory(file))
+    return Storage(RocksDBLog(writer, bounds), SQLiteDirectory(file), journal=SQLiteJournal(file))
 
 
 def open_remote(path: Path) -> Storage:
     """The store that another process serves on a Unix socket. Connects when first asked."""
     link = Link(path)
-    return Storage(RemoteLog(link), RemoteDirectory(link))
+    return Storage(RemoteLog(link), RemoteDirectory(link), RemoteSearch(link), RemoteJournal(link))
 
 
 def migrate(url: str) -> str | None:

@@ -1,20 +1,24 @@
-"""`tradewind doctor`, `smoke`, `migrate` and `settings`.
+"""`tradewind doctor`, `smoke`, `migrate`, `reindex` and `settings`.
 
-May import: doctor, smoke, logs; options; storage.
+May import: doctor, smoke, reindex, logs; options; storage.
 """
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
+from rich import progress
 from rich.table import Table
 
 from server import doctor, logs, smoke
 from server.cli.options import Config, Database, DataDir, faults, out, settings_of, stop
+from server.reindex import Told
+from server.reindex import reindex as rebuild
 from storage import open as storage_open
 from storage.doctor import Level
 from storage.redis import without_secrets
@@ -23,6 +27,12 @@ SECRET = frozenset({"secret", "metrics_token"})
 """Settings that are not shown."""
 URLS = frozenset({"redis"})
 """Settings that are shown without the password in them."""
+_BAR = (
+    progress.TextColumn("{task.description}"),
+    progress.BarColumn(),
+    progress.MofNCompleteColumn(),
+    progress.TimeRemainingColumn(),
+)
 _COLORS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 
 
@@ -33,6 +43,42 @@ def migrate(config: Config = None, database: Database = None, data_dir: DataDir 
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         before = storage_open.migrate(settings.database_url)
     out.print(f"{settings.database_url} is up to date (it was {before or 'empty'}).")
+
+
+def reindex(
+    everything: Annotated[
+        bool, typer.Option("--all", help="Everything anew, not only what is older than the index.")
+    ] = False,
+    config: Config = None,
+    database: Database = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Let search find what was said before there was an index. With SQLite, stop the server first.
+
+    May be stopped at any time; the next run goes on where it was.
+    """
+    settings = settings_of(config, database=database, data_dir=data_dir)
+    with faults(), progress.Progress(*_BAR, console=out) as shown:
+        task = shown.add_task("Indexing conversations", total=None)
+        told = partial(_advance, shown, task)
+        done = asyncio.run(_reindex(settings.database_url, told, everything=everything))
+    out.print(f"Search finds all of {settings.database_url}: {done} conversations were indexed.")
+
+
+async def _reindex(url: str, told: Told, *, everything: bool) -> int:
+    storage = storage_open.open_storage(url)
+    try:
+        if storage.search is None:
+            stop(f"{url} has no index to search in")
+        return await rebuild(
+            storage.log, storage.directory, storage.search, told, everything=everything
+        )
+    finally:
+        await storage.close()
+
+
+def _advance(shown: progress.Progress, task: progress.TaskID, done: int, count: int) -> None:
+    shown.update(task, completed=done, total=count)
 
 
 def examine(config: Config = None, database: Database = None, data_dir: DataDir = None) -> None:

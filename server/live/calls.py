@@ -16,6 +16,7 @@ from server.domain.people import Caller
 from server.domain.refusal import Code, Refusal
 from server.service.desk import Desk
 from server.service.history import History
+from server.service.search import Finder
 from transport.wire.codec import pack
 
 Seq = Annotated[int, Meta(ge=0, le=2**53 - 1)]
@@ -38,6 +39,12 @@ class SummaryParams(Struct, frozen=True):
     conversation: UUID
 
 
+class SearchParams(Struct, frozen=True):
+    query: Annotated[str, Meta(max_length=256)]
+    cursor: Annotated[str, Meta(max_length=100)] | None = None
+    limit: Annotated[int, Meta(ge=1)] = 20
+
+
 class Method(NamedTuple):
     params: msgspec.msgpack.Decoder[Any]
     run: Callable[[Caller, Any], Awaitable[Raw]]
@@ -46,13 +53,15 @@ class Method(NamedTuple):
 class Calls:
     """Answers calls."""
 
-    def __init__(self, history: History, desk: Desk) -> None:
+    def __init__(self, history: History, desk: Desk, finder: Finder) -> None:
         self._history = history
         self._desk = desk
+        self._finder = finder
         self._methods = {
             "history": Method(msgspec.msgpack.Decoder(HistoryParams), self._page),
             "inbox": Method(msgspec.msgpack.Decoder(InboxParams), self._inbox),
             "summary": Method(msgspec.msgpack.Decoder(SummaryParams), self._summary),
+            "search": Method(msgspec.msgpack.Decoder(SearchParams), self._search),
         }
 
     async def answer(self, caller: Caller, name: str, params: Raw) -> Raw:
@@ -74,3 +83,6 @@ class Calls:
 
     async def _summary(self, caller: Caller, p: SummaryParams) -> Raw:
         return await self._desk.summary(caller, p.conversation)
+
+    async def _search(self, caller: Caller, p: SearchParams) -> Raw:
+        return pack(await self._finder.find(caller, p.query, p.cursor, p.limit))

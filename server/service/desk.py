@@ -7,6 +7,7 @@ May import: domain, service; storage; the wire's packing.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Protocol
@@ -86,6 +87,13 @@ class Desk:
             known = await self._chat.owned(caller, conversation)
             [summary] = await self._summaries(caller, [known.record])
         return summary
+
+    async def summaries(self, caller: Caller, ids: Iterable[UUID]) -> dict[UUID, Raw]:
+        """Summaries of those that are conversations of the agent's shop. Raises StorageError."""
+        found = await asyncio.gather(*map(self._directory.get_conversation, ids))
+        records = [one for one in found if one is not None and one.shop == caller.shop]
+        summaries = await self._summaries(caller, records)
+        return {record.id: one for record, one in zip(records, summaries, strict=True)}
 
     async def state(self, caller: Caller) -> Raw:
         """What `welcome` carries. Raises Refusal."""

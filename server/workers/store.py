@@ -49,7 +49,7 @@ async def keep(task: StoreTask, channel: Channel) -> None:
         async with exchanging(settings.data_dir / BUS) as exchange:
             announcing = AnnouncingLog(storage.log, storage.directory, exchange.publish)
             async with (
-                serving(settings.data_dir / STORE, announcing, storage.directory),
+                serving(settings.data_dir / STORE, announcing, storage.directory, storage.search),
                 control.listening(settings, storage.directory),
             ):
                 channel.say(ready)

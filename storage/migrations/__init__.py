@@ -4,5 +4,5 @@ VERSIONS names every revision, oldest first, so that a store can be judged at st
 loading Alembic; a test holds it equal to what Alembic finds.
 """
 
-VERSIONS = ("0001",)
+VERSIONS = ("0001", "0002", "0003", "0004")
 HEAD = VERSIONS[-1]

@@ -1,4 +1,4 @@
-"""RemoteLog and RemoteDirectory: the seams, in a process that reaches the store over a socket.
+"""RemoteLog, RemoteDirectory, RemoteSearch: the seams, in a process that asks over a socket.
 
 A call that finds no connection makes one, or raises StoreUnavailable at once when nobody listens.
 A call that was under way when the connection broke is made again: every method of the seams may be
@@ -10,7 +10,7 @@ What holds always: answers come in the order in which the store gave them, so ca
 the order of `seq`; no task of this module runs but the callers' own.
 Bounds: what is under way, in drafts and in bytes, by the same Bounds as a store of one's own; over
 them StoreBusy is raised at once.
-May import: base, commit's Bounds, limits, framing, messages.
+May import: base, commit's Bounds, journal, limits, framing, messages.
 """
 
 from __future__ import annotations
@@ -32,13 +32,17 @@ from storage.base import (
     Conversation,
     Draft,
     Entry,
+    Found,
     Head,
+    Hit,
+    Record,
     Shop,
     StoreBusy,
     StoreUnavailable,
     Visitor,
 )
 from storage.commit import Bounds
+from storage.journal import weigh_record
 from storage.limits import weigh
 from storage.remote.framing import Splitter, frame
 from storage.remote.messages import METHODS, Call, Done, decode_answer, encode, raised
@@ -313,6 +317,86 @@ class RemoteDirectory:
 
     async def close(self) -> None:
         """See Directory."""
+        await self._link.close()
+
+
+class RemoteSearch:
+    """See Search."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def messages(
+        self, shop: str, query: str, *, before: int | None = None, limit: int = 20
+    ) -> list[Hit]:
+        """See Search."""
+        hits: list[Hit] = await self._link.call("messages", shop, query, before, limit)
+        return hits
+
+    async def visitors(self, shop: str, query: str, *, limit: int = 5) -> list[Visitor]:
+        """See Search."""
+        visitors: list[Visitor] = await self._link.call("visitors", shop, query, limit)
+        return visitors
+
+    async def unindexed(self, *, limit: int = 100) -> list[UUID]:
+        """See Search."""
+        conversations: list[UUID] = await self._link.call("unindexed", limit)
+        return conversations
+
+    async def count_unindexed(self) -> int:
+        """See Search."""
+        count: int = await self._link.call("count_unindexed")
+        return count
+
+    async def index(self, conversation: UUID, shop: str, head: int, found: Sequence[Found]) -> bool:
+        """See Search."""
+        done: bool = await self._link.call("index", conversation, shop, head, found)
+        return done
+
+    async def reset_index(self) -> int:
+        """See Search."""
+        count: int = await self._link.call("reset_index")
+        return count
+
+    async def close(self) -> None:
+        """See Search."""
+        await self._link.close()
+
+
+class RemoteJournal:
+    """See Journal."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def put(self, record: Record, *, expected: str | None) -> Record:
+        """See Journal."""
+        standing: Record
+        standing = await self._link.call("put", record, expected, size=weigh_record(record))
+        return standing
+
+    async def find_record(self, id: UUID) -> Record | None:
+        """See Journal."""
+        record: Record | None = await self._link.call("find_record", id)
+        return record
+
+    async def unfinished(self, *, older_than: int, limit: int = 100) -> list[Record]:
+        """See Journal."""
+        records: list[Record] = await self._link.call("unfinished", older_than, limit)
+        return records
+
+    async def forget(self, *, older_than: int, limit: int = 1_000) -> int:
+        """See Journal."""
+        count: int = await self._link.call("forget", older_than, limit)
+        return count
+
+    async def next_epoch(self, name: str) -> int:
+        """See Journal."""
+        epoch: int = await self._link.call("next_epoch", name)
+        return epoch
+
+    async def close(self) -> None:
+        """See Journal."""
         await self._link.close()
 
 

@@ -1,4 +1,4 @@
-"""What crosses between RemoteLog or RemoteDirectory and the store: calls and what came of them.
+"""What crosses between the seams in one process and the store in another: calls, and answers.
 
 The signatures in base.py are the format: a method of a seam is a call with its arguments in order,
 and its return annotation says how the value is read. So a method added to a seam is carried here
@@ -23,9 +23,11 @@ from msgspec import Raw, Struct
 from storage import base
 from storage.base import (
     Directory,
+    Journal,
     MessageLog,
     Missing,
     NotUnique,
+    Search,
     StorageError,
     StoreBusy,
     StoreFull,
@@ -105,7 +107,7 @@ def _method(name: str, function: Callable[..., Any]) -> Method:
 
 METHODS = {
     name: _method(name, function)
-    for seam in (MessageLog, Directory)
+    for seam in (MessageLog, Directory, Search, Journal)
     for name, function in inspect.getmembers(seam, inspect.iscoroutinefunction)
     if name != "close"
 }

@@ -1,4 +1,4 @@
-"""Answers the calls of RemoteLog and RemoteDirectory with a store that this process owns.
+"""Answers the calls of another process with a store that this one owns.
 
 What holds always: calls of a connection are handed to the store in the order in which they came,
 and answered in the order in which it resumes them; a call that has begun is finished even if who
@@ -20,7 +20,7 @@ import msgspec
 import structlog
 from msgspec import Raw
 
-from storage.base import Directory, MessageLog
+from storage.base import Directory, Journal, MessageLog, Search, StoreUnavailable
 from storage.remote.framing import Splitter, frame
 from storage.remote.messages import METHODS, Call, Done, decode_call, encode, failed
 from storage.remote.unix import bind, remove
@@ -33,12 +33,18 @@ log = structlog.get_logger("tradewind.store")
 
 
 @asynccontextmanager
-async def serving(path: Path, messages: MessageLog, directory: Directory) -> AsyncIterator[None]:
+async def serving(
+    path: Path,
+    messages: MessageLog,
+    directory: Directory,
+    search: Search | None = None,
+    journal: Journal | None = None,
+) -> AsyncIterator[None]:
     """Answer at `path` until the block is left. Raises OSError when it cannot be bound."""
     methods: dict[str, Callable[..., Awaitable[Any]]] = {
         name: getattr(seam, name)
         for name in METHODS
-        for seam in (messages, directory)
+        for seam in (messages, directory, search, journal)
         if hasattr(seam, name)
     }
     connections: set[_Connection] = set()
@@ -146,4 +152,6 @@ class _Connection(asyncio.Protocol):
         read = method.arguments.decode(call.arguments)
         names = method.parameters
         given = {name: getattr(read, name) for name in names}
+        if call.method not in self._methods:
+            raise StoreUnavailable(f"this store does not have {call.method}")
         return await self._methods[call.method](**given)

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from storage.sqlite.connect import connect
 
-ROWS = 1_000
+ROWS = 2_000
 """Rows written after which the next checkpoint starts: some 10 MB of log."""
 
 

@@ -1,6 +1,6 @@
 """SQLiteDirectory: the Directory on a SQLite file, beside the log and through the same writer.
 
-May import: base, limits, commit, file, records.
+May import: base, limits, commit, file, records, search.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from storage.base import Agent, Conversation, Missing, NotUnique, Shop, Visitor
 from storage.limits import check_ids, check_integer, check_limit, check_record
+from storage.sqlite import search
 from storage.sqlite.file import SQLiteFile, Writer
 from storage.sqlite.records import Table, Value
 
@@ -90,7 +91,7 @@ class SQLiteDirectory:
     async def put_visitor(self, visitor: Visitor) -> None:
         """See Directory."""
         check_record(visitor)
-        await self._write(PUT_VISITOR, VISITORS.row(visitor))
+        await self._file.write(partial(_put_visitor, visitor), size=len(visitor.profile))
 
     async def get_conversation(self, id: UUID) -> Conversation | None:
         """See Directory."""
@@ -177,6 +178,11 @@ def _execute(writer: Writer, statement: str, values: tuple[Value, ...]) -> int:
                 "the shop or visitor that the record belongs to does not exist"
             ) from error
         raise
+
+
+def _put_visitor(visitor: Visitor, writer: Writer) -> None:
+    _execute(writer, PUT_VISITOR, VISITORS.row(visitor))
+    search.call(writer.connection, visitor)
 
 
 def _create(conversation: Conversation, writer: Writer) -> tuple[Conversation, bool]:

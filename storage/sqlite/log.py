@@ -4,7 +4,7 @@ An entry's place is known before it is written: the writer thread alone numbers 
 remembers the heads of the conversations it wrote lately. One INSERT per draft both stores it and
 finds out whether its client id was used before (the unique index says so).
 
-May import: base, entries, limits, commit, file.
+May import: base, entries, limits, commit, file, search.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from uuid import UUID
 from storage.base import Appended, Conflict, Draft, Entry, Head
 from storage.entries import FIRST_EPOCH, answer_resend, place
 from storage.limits import MAX_INTEGER, check_ids, check_integer, check_limit, weigh
+from storage.sqlite import search
 from storage.sqlite.file import SQLiteFile, Writer
 
 HEADS_CACHED = 8_192
@@ -101,7 +102,9 @@ def _append_one(draft: Draft, writer: Writer) -> Appended | Conflict:
     ).rowcount
     if inserted:
         writer.heads[conversation] = Head(head.epoch, seq)
-        return Appended(place(draft, head.epoch, seq), fresh=True)
+        entry = place(draft, head.epoch, seq)
+        search.take(writer.connection, draft, entry)
+        return Appended(entry, fresh=True)
     [stored] = _entries(writer.connection, FIND, (conversation, draft.author, client_id))
     return answer_resend(draft, stored)
 

@@ -177,7 +177,7 @@ def findings(url: str) -> dict[str, doctor.Finding]:
 def test_doctor_on_a_sound_store(url: str):
     make(url)
     told = findings(url)
-    assert set(told) == {"storage", "disk space", "schema", "journal", "sync"}
+    assert set(told) == {"storage", "disk space", "schema", "journal", "sync", "search"}
     told.pop("disk space")
     assert {finding.level for finding in told.values()} == {Level.OK}
 

@@ -15,7 +15,7 @@ from storage.base import Appended, Directory, Shop, StoreUnavailable
 from storage.commit import Bounds
 from storage.memory import MemoryDirectory, MemoryLog
 from storage.open import Storage, open_remote, open_storage
-from storage.remote import Link, RemoteDirectory, RemoteLog, serving
+from storage.remote import Link, RemoteDirectory, RemoteLog, RemoteSearch, serving
 from storage.remote.framing import MAX_MESSAGE, Splitter, frame
 from storage.remote.messages import METHODS
 from tests.conformance.directory_suite import DirectorySuite
@@ -226,10 +226,10 @@ async def test_opened_as_a_storage(place: Place) -> None:
 
 
 def test_every_method_of_the_seams_is_carried() -> None:
-    for remote in (RemoteLog, RemoteDirectory):
+    for remote in (RemoteLog, RemoteDirectory, RemoteSearch):
         own = {name for name in vars(remote) if not name.startswith("_")} - {"close"}
         assert own <= METHODS.keys()
-    assert len(METHODS) == 19
+    assert len(METHODS) == 30
 
 
 def test_messages_come_out_whole_however_they_arrive() -> None:

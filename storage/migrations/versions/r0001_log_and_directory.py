@@ -6,7 +6,7 @@ Revision 0001. Applied by Alembic; may import: migrations.columns.
 import sqlalchemy as sa
 from alembic import op
 
-from storage.migrations.columns import ID, NUMBER
+from storage.migrations.columns import ID, NUMBER, TEXT
 
 revision = "0001"
 down_revision = None
@@ -26,9 +26,9 @@ def _entries() -> None:
         sa.Column("conversation", ID, nullable=False),
         sa.Column("seq", NUMBER, nullable=False),
         sa.Column("epoch", NUMBER, nullable=False),
-        sa.Column("author", sa.Text, nullable=False),
+        sa.Column("author", TEXT, nullable=False),
         sa.Column("client_id", ID, nullable=False),
-        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.Column("at", NUMBER, nullable=False),
         sa.PrimaryKeyConstraint("conversation", "seq", name="entries_pk"),
@@ -40,37 +40,37 @@ def _entries() -> None:
 def _people() -> None:
     op.create_table(
         "shops",
-        sa.Column("id", sa.Text, primary_key=True, nullable=False),
-        sa.Column("name", sa.Text, nullable=False),
-        sa.Column("origins", sa.Text, nullable=False),
-        sa.Column("identity_key", sa.Text),
-        sa.Column("settings", sa.Text, nullable=False),
+        sa.Column("id", TEXT, primary_key=True, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("origins", TEXT, nullable=False),
+        sa.Column("identity_key", TEXT),
+        sa.Column("settings", TEXT, nullable=False),
         sa.Column("created_at", NUMBER, nullable=False),
     )
     op.create_table(
         "agents",
         sa.Column("id", ID, primary_key=True, nullable=False),
-        sa.Column("shop", sa.Text, sa.ForeignKey("shops.id"), nullable=False),
-        sa.Column("email", sa.Text, nullable=False),
-        sa.Column("email_key", sa.Text, nullable=False),
-        sa.Column("name", sa.Text, nullable=False),
-        sa.Column("password_hash", sa.Text, nullable=False),
-        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("shop", TEXT, sa.ForeignKey("shops.id"), nullable=False),
+        sa.Column("email", TEXT, nullable=False),
+        sa.Column("email_key", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("password_hash", TEXT, nullable=False),
+        sa.Column("role", TEXT, nullable=False),
         sa.Column("active", sa.Boolean, nullable=False),
         sa.Column("created_at", NUMBER, nullable=False),
-        sa.Column("settings", sa.Text, nullable=False),
+        sa.Column("settings", TEXT, nullable=False),
         sa.UniqueConstraint("email_key", name="agents_email"),
     )
     op.create_index("agents_shop", "agents", ["shop"])
     op.create_table(
         "visitors",
         sa.Column("id", ID, primary_key=True, nullable=False),
-        sa.Column("shop", sa.Text, sa.ForeignKey("shops.id"), nullable=False),
-        sa.Column("external_id", sa.Text),
-        sa.Column("name", sa.Text),
-        sa.Column("email", sa.Text),
-        sa.Column("language", sa.Text),
-        sa.Column("profile", sa.Text, nullable=False),
+        sa.Column("shop", TEXT, sa.ForeignKey("shops.id"), nullable=False),
+        sa.Column("external_id", TEXT),
+        sa.Column("name", TEXT),
+        sa.Column("email", TEXT),
+        sa.Column("language", TEXT),
+        sa.Column("profile", TEXT, nullable=False),
         sa.Column("created_at", NUMBER, nullable=False),
         sa.Column("seen_at", NUMBER, nullable=False),
         sa.UniqueConstraint("shop", "external_id", name="visitors_external_id"),
@@ -82,12 +82,12 @@ def _conversations() -> None:
     op.create_table(
         "conversations",
         sa.Column("id", ID, primary_key=True, nullable=False),
-        sa.Column("shop", sa.Text, sa.ForeignKey("shops.id"), nullable=False),
+        sa.Column("shop", TEXT, sa.ForeignKey("shops.id"), nullable=False),
         sa.Column("visitor", ID, sa.ForeignKey("visitors.id"), nullable=False),
-        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("status", TEXT, nullable=False),
         sa.Column("assignee", ID),
         sa.Column("seq", NUMBER, nullable=False),
-        sa.Column("summary", sa.Text, nullable=False),
+        sa.Column("summary", TEXT, nullable=False),
         sa.Column("created_at", NUMBER, nullable=False),
         sa.Column("updated_at", NUMBER, nullable=False),
     )
