@@ -19,7 +19,7 @@ from uuid import UUID
 from server.bus.base import Appended, Asked, Bus, Event, Reached, Seen, Typed
 from server.domain.people import Caller, Role, who
 from server.live.follower import Follower
-from server.live.presence import Presence
+from server.live.online import Online
 from server.service.view import deliver, seen_by
 from transport.session import Session
 from transport.wire import frames
@@ -60,9 +60,10 @@ class _Room:
 class Hub:
     """Tells the sessions of this worker what happens."""
 
-    def __init__(self, bus: Bus, presence: Presence) -> None:
+    def __init__(self, bus: Bus, presence: Online) -> None:
         self._bus = bus
         self._presence = presence
+        presence.tell = self._receive
         self._rooms: dict[str, _Room] = {}
         self._doors = asyncio.Lock()
         """Held while a shop is subscribed to or left, so that the two cannot cross."""

@@ -1,4 +1,4 @@
-"""Who is online: what this worker's sessions say, and what other workers said.
+"""Who is online, without Redis: what this worker's sessions say, and what other workers said.
 
 Every worker announces its own people when their sessions come or go, when another worker begins to
 follow the shop and asks, and each of them again every ANNOUNCE_EVERY seconds, spread evenly over
@@ -8,7 +8,7 @@ by themselves.
 
 What holds always: a person is online while any worker says so; announcing never waits; asking for
 one person takes the same time however many are online; announcing them all never holds the loop up.
-May import: bus, domain.
+May import: bus, domain, online.
 """
 
 from __future__ import annotations
@@ -21,15 +21,10 @@ from uuid import UUID
 
 from server.bus.base import Asked, Bus, Seen
 from server.domain.people import Caller, Role
+from server.live.online import ANNOUNCE_EVERY, FORGET_AFTER, TOGETHER, Counts
 
-ANNOUNCE_EVERY = 20
-"""Seconds between two announcements of somebody who is online."""
-TOGETHER = 100
-"""People announced in one turn of the loop, when it is their second: about half a millisecond."""
 AT_ONCE = 500
 """People announced to a worker that asks; the others follow within ANNOUNCE_EVERY seconds."""
-FORGET_AFTER = 50.0
-"""Seconds after which somebody who is not announced any more is offline."""
 
 
 class _Sighting(NamedTuple):
@@ -45,9 +40,11 @@ _Person = tuple[str, str]
 
 
 class Presence:
-    """The board of who is online. `clock` gives monotonic seconds."""
+    """See Online: the board of who is online. `clock` gives monotonic seconds."""
 
     def __init__(self, bus: Bus, source: UUID, clock: Callable[[], float]) -> None:
+        self.tell: Callable[[str, Seen], object] = self.heard
+        """Not used: the bus brings everything that is announced again."""
         self._bus = bus
         self._source = source
         self._clock = clock
@@ -119,6 +116,11 @@ class Presence:
         """The agents among them."""
         board = self._board.get(shop, {})
         return [(who, board[who][-1].transport) for who in self._agents.get(shop, ())]
+
+    def counts(self, shop: str) -> Counts:
+        """How many they are."""
+        agents = len(self._agents.get(shop, ()))
+        return Counts(len(self._board.get(shop, ())) - agents, agents)
 
     def forget(self, shop: str) -> None:
         """Nobody here listens to the shop any more: what is known of it grows stale."""
