@@ -61,7 +61,8 @@ class Load(Protocol):
       asks late is not given;
     - a `leave` that is older than the last `hold` of the conversation changes nothing;
     - `restore` adds to what came while it was being prepared, and does nothing when anything may
-      have been forgotten since `prepare_restore` gave its mark, or another mark was given;
+      have been forgotten since `prepare_restore` gave its mark, or when it was restored since. Who
+      prepare at the same time have one mark together, and the first of them restores;
     - LIFETIME after it was made complete, a load is empty and not complete.
     A call may raise LoadUnavailable: then it may have been done, or not.
     """
@@ -69,7 +70,8 @@ class Load(Protocol):
     async def keep(
         self, agent: UUID, conversation: UUID, transaction: UUID, *, capacity: int, token: int
     ) -> Given:
-        """Keep a place for a transaction. One that has the place already keeps it."""
+        """Keep a place for a transaction. One that has the place already keeps it, while there is
+        room; whatever the answer is but KEPT, nothing is kept for it."""
         ...
 
     async def drop(self, agent: UUID, conversation: UUID, transaction: UUID, *, token: int) -> None:
@@ -131,6 +133,8 @@ class LocalLoad:
             return Given.INCOMPLETE
         others = (places.held.keys() | places.kept.keys()) - {conversation}
         if conversation not in places.held and len(others) >= capacity:
+            if places.kept.get(conversation) == transaction:
+                del places.kept[conversation]
             return Given.FULL
         places.tokens[conversation] = token
         places.kept[conversation] = transaction
@@ -161,7 +165,7 @@ class LocalLoad:
     async def prepare_restore(self, agent: UUID) -> str:
         """See Load."""
         places = self._of(agent)
-        places.mark = uuid4().hex
+        places.mark = places.mark or uuid4().hex
         return places.mark
 
     async def restore(self, agent: UUID, mark: str, taken: Taken) -> bool:

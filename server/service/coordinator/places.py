@@ -1,7 +1,8 @@
 """Places: what the load of an agent should be, by the log and the journal, and keeping it so.
 
-What holds always: nobody is refused a place before what seems to take them was looked up in the
-logs; no place is given while the load may have forgotten one (load.py says how it knows).
+What holds always: nobody is refused a place but for conversations that take one by their logs;
+while it is open whether somebody else gets the last one, that is waited for; no place is given
+while the load may have forgotten one (load.py says how it knows).
 
 Why a restored load has all that takes a place. An assignment is, one after the other: a record in
 the journal, a place kept, an entry of the log, a row of the directory, a place held, and no longer
@@ -12,6 +13,7 @@ May import: change, load, machine; domain; service's conversations; storage.
 
 from __future__ import annotations
 
+import asyncio
 from uuid import UUID
 
 import structlog
@@ -24,16 +26,18 @@ from server.service.coordinator.machine import FINAL, State
 from storage.base import Directory, Journal, Record, StorageError
 from storage.limits import MAX_INTEGER
 
-ATTEMPTS = 8
-"""How often a load that is not complete is restored for one question, before it is given up."""
+PATIENCE = 1.5
+"""Seconds for which a place is waited for that others may get or not."""
+PAUSE = 0.01
+"""Seconds between two looks."""
 MAX_UNFINISHED = 1_000
 """Unfinished transactions that are looked through when restoring. Over it none can be restored."""
 
 log = structlog.get_logger(__name__)
 
 
-class Wanted(Exception):
-    """The load could not be told for now."""
+class Undecided(Exception):
+    """Whether there is a place cannot be told for now."""
 
 
 class Places:
@@ -50,20 +54,21 @@ class Places:
     async def keep(
         self, agent: UUID, conversation: UUID, transaction: UUID, *, capacity: int, token: int
     ) -> Given:
-        """Keep a place: KEPT, FULL or FENCED. Raises Wanted, LoadUnavailable or StorageError."""
-        checked = False
-        for _ in range(ATTEMPTS):
+        """Keep a place: KEPT, FULL or FENCED. Raises Undecided, LoadUnavailable or StorageError."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        while asyncio.get_running_loop().time() < deadline:
             given = await self._load.keep(
                 agent, conversation, transaction, capacity=capacity, token=token
             )
             if given is Given.INCOMPLETE:
                 await self._restore(agent)
-            elif given is Given.FULL and not checked:
-                await self._check(agent)
-                checked = True
-            else:
+            elif given is not Given.FULL:
                 return given
-        raise Wanted(f"the load of agent {agent} is lost faster than it is restored")
+            elif len(await self._held(agent) - {conversation}) >= capacity:
+                return Given.FULL
+            else:
+                await asyncio.sleep(PAUSE)
+        raise Undecided(f"what agent {agent} has is not known, or about to change")
 
     async def settle(self, agent: UUID, conversation: UUID, transaction: UUID, token: int) -> None:
         """The log has been written to: what the agent's load should be of it, and nothing kept."""
@@ -94,7 +99,7 @@ class Places:
         mark = await self._load.prepare_restore(agent)
         unfinished = await self._journal.unfinished(older_than=MAX_INTEGER, limit=MAX_UNFINISHED)
         if len(unfinished) == MAX_UNFINISHED:
-            raise Wanted("too many transactions are unfinished to tell the loads")
+            raise Undecided("too many transactions are unfinished to tell the loads")
         kept = {r.key: r.id for r in unfinished if keeper(r) == agent}
         person = await self._directory.get_agent(agent)
         held = {}
@@ -106,8 +111,8 @@ class Places:
             held = {record.id: record.seq for record in open_ones}
         await self._load.restore(agent, mark, Taken(held, kept))
 
-    async def _check(self, agent: UUID) -> None:
-        """Take out what is there no more."""
+    async def _held(self, agent: UUID) -> set[UUID]:
+        """What takes a place by its log. The rest is taken out of the load."""
         taken = await self._load.taken(agent)
         for conversation, transaction in taken.kept.items():
             record = await self._journal.find_record(transaction)
@@ -115,8 +120,10 @@ class Places:
                 await self._load.drop(agent, conversation, transaction, token=0)
         records = [await self._directory.get_conversation(id) for id in taken.held]
         found = [record for record in records if record is not None]
-        for known in await self._conversations.catch_up(found):
+        everything = await self._conversations.catch_up(found)
+        for known in everything:
             await self._correct(agent, known)
+        return {known.record.id for known in everything if known.holder == agent}
 
     async def _correct(self, agent: UUID, known: Known) -> None:
         seq = known.fold.seq

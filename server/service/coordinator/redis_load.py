@@ -1,7 +1,8 @@
 """The load that the processes of a region share, in Redis: one hash per agent.
 
-    h:<conversation>  up to which seq it is held      t:<conversation>  the lowest token that may keep
+    h:<conversation>  up to which seq it is held
     k:<conversation>  the transaction that keeps it
+    t:<conversation>  the lowest token with which it may be kept
     complete          the run of the server in which the load was made complete
     mark              whose restoring is under way, and in which run it began
 
@@ -31,7 +32,8 @@ if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) 
 KEEP = (
     _RUN
     + """
-local at = redis.call('HMGET', KEYS[1], 't:' .. ARGV[2], 'complete', 'h:' .. ARGV[2])
+local mine = 'k:' .. ARGV[2]
+local at = redis.call('HMGET', KEYS[1], 't:' .. ARGV[2], 'complete', 'h:' .. ARGV[2], mine)
 if at[1] and tonumber(ARGV[5]) < tonumber(at[1]) then return 'fenced' end
 if at[2] ~= run then return 'incomplete' end
 if not at[3] then
@@ -43,9 +45,12 @@ if not at[3] then
             count = count + 1
         end
     end
-    if count >= tonumber(ARGV[4]) then return 'full' end
+    if count >= tonumber(ARGV[4]) then
+        if at[4] == ARGV[3] then redis.call('HDEL', KEYS[1], mine) end
+        return 'full'
+    end
 end
-redis.call('HSET', KEYS[1], 't:' .. ARGV[2], ARGV[5], 'k:' .. ARGV[2], ARGV[3])
+redis.call('HSET', KEYS[1], 't:' .. ARGV[2], ARGV[5], mine, ARGV[3])
 return 'kept'
 """
 )
@@ -79,12 +84,25 @@ if seq and tonumber(seq) <= tonumber(ARGV[3]) then
 end
 """
 # ARGV: -, mark.
-MARK = _RUN + "redis.call('HSET', KEYS[1], 'mark', ARGV[2] .. run)\n" + _AGE
+MARK = (
+    _RUN
+    + """
+local mark = redis.call('HGET', KEYS[1], 'mark')
+if not mark or string.sub(mark, -#run) ~= run then
+    mark = ARGV[2] .. run
+    redis.call('HSET', KEYS[1], 'mark', mark)
+end
+"""
+    + _AGE
+    + "return mark"
+)
 # ARGV: -, mark, how many are held, (conversation, seq)…, (conversation, transaction)…
 RESTORE = (
     _RUN
     + """
-if redis.call('HGET', KEYS[1], 'mark') ~= ARGV[2] .. run then return 0 end
+if redis.call('HGET', KEYS[1], 'mark') ~= ARGV[2] or string.sub(ARGV[2], -#run) ~= run then
+    return 0
+end
 local last = 3 + 2 * tonumber(ARGV[3])
 for i = 4, last, 2 do
     local seq = redis.call('HGET', KEYS[1], 'h:' .. ARGV[i])
@@ -150,9 +168,8 @@ class RedisLoad:
 
     async def prepare_restore(self, agent: UUID) -> str:
         """See Load."""
-        mark = uuid4().hex
-        await self._run(self._mark, agent, mark)
-        return mark
+        mark: bytes = await self._run(self._mark, agent, uuid4().hex)
+        return mark.decode()
 
     async def restore(self, agent: UUID, mark: str, taken: Taken) -> bool:
         """See Load."""

@@ -45,6 +45,7 @@ if redis.call('EXISTS', KEYS[3]) == 1 then return {'held'} end
 local count = redis.call('INCR', KEYS[2])
 if count >= tonumber(ARGV[3]) then
     redis.call('HDEL', KEYS[1], 'epoch')
+    redis.call('DEL', KEYS[2])
     return {'no epoch'}
 end
 redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[2])

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,8 +8,6 @@ from server.domain.capacity import MAX_CAPACITY, capacity, with_capacity
 
 @given(st.dictionaries(st.text(), st.text()), st.none() | st.integers(0, MAX_CAPACITY))
 def test_it_comes_back_and_the_rest_stays(rest: dict[str, str], value: int | None) -> None:
-    import msgspec
-
     before = msgspec.json.encode(rest).decode()
     after = with_capacity(before, value)
     assert capacity(after) == value
@@ -20,8 +19,18 @@ def test_it_comes_back_and_the_rest_stays(rest: dict[str, str], value: int | Non
 
 @pytest.mark.parametrize(
     "settings",
-    ["", "{}", "[]", "nonsense", '{"capacity": true}', '{"capacity": "3"}', '{"capacity": -1}']
-    + [f'{{"capacity": {MAX_CAPACITY + 1}}}', '{"capacity": 2.5}', '{"capacity": null}'],
+    [
+        "",
+        "{}",
+        "[]",
+        "nonsense",
+        '{"capacity": true}',
+        '{"capacity": "3"}',
+        '{"capacity": -1}',
+        '{"capacity": 2.5}',
+        '{"capacity": null}',
+        f'{{"capacity": {MAX_CAPACITY + 1}}}',
+    ],
 )
 def test_what_is_no_limit(settings: str) -> None:
     assert capacity(settings) is None
