@@ -27,7 +27,9 @@ from pathlib import Path
 from storage.sqlite.connect import connect
 
 ROWS = 2_000
-"""Rows written after which the next checkpoint starts: some 10 MB of log."""
+"""Rows written after which the next checkpoint starts: some 20 MB of log. With fewer it is the
+syncing of checkpoints that one commit in a hundred waits for; with many more the log grows beyond
+what a disk overwrites quickly."""
 
 
 class Checkpointer:
