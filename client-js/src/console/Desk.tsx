@@ -17,6 +17,9 @@ import { Help } from "./overlay/Help.tsx";
 import { Palette } from "./overlay/Palette.tsx";
 import { Logo } from "./parts/Logo.tsx";
 import type { Prefer, Preferences } from "./preferences.ts";
+import { Field } from "./search/Field.tsx";
+import { type Item, Results } from "./search/Results.tsx";
+import { type Search, useSearch } from "./search/useSearch.ts";
 import { type Shortcuts, useShortcuts } from "./shortcuts.ts";
 import { type DeskState, goTo, useDesk } from "./useDesk.ts";
 
@@ -30,9 +33,10 @@ export function Desk({ client, preferences, prefer }: DeskProps): VNode {
   const [desk, change] = useDesk();
   const { inbox, me } = client;
   const composer = useRef<ComposerHandle>(null);
-  const search = useRef<HTMLInputElement>(null);
+  const field = useRef<HTMLInputElement>(null);
   const notes = useRef(new Map<string, string>());
-  const rows = useMemo(() => select(inbox, desk.filter, desk.query, me), [inbox, desk.filter, desk.query, me]);
+  const rows = useMemo(() => select(inbox, desk.filter, me), [inbox, desk.filter, me]);
+  const search = useSearch(client, desk.query);
   const open = inbox.find(({ id }) => id === desk.openId) ?? null;
 
   useEffect(() => {
@@ -48,7 +52,12 @@ export function Desk({ client, preferences, prefer }: DeskProps): VNode {
   const toggleStatus = (): void => {
     if (open !== null) client.setStatus(open.id, open.status === "open" ? "closed" : "open");
   };
-  useShortcuts(shortcuts({ desk, change, rows, open, search: () => search.current?.focus(), write, toggleStatus }));
+  const look = (query: string): void => {
+    change({ query, overlay: null });
+    // The palette gives the focus back when it goes; then it is taken.
+    requestAnimationFrame(() => field.current?.focus());
+  };
+  useShortcuts(shortcuts({ desk, change, rows, open, search, look, write, toggleStatus }));
 
   return (
     <main class="desk" data-open={open !== null} data-detailed={desk.detailed} data-testid="desk">
@@ -65,18 +74,33 @@ export function Desk({ client, preferences, prefer }: DeskProps): VNode {
             <kbd>Ctrl K</kbd>
           </button>
         </header>
-        <Inbox
-          client={client}
-          rows={rows}
-          filter={desk.filter}
+        <Field
+          field={field}
           query={desk.query}
-          openId={desk.openId}
-          cursor={desk.cursor}
           search={search}
-          onFilter={(filter) => change({ filter })}
           onQuery={(query) => change({ query })}
-          onOpen={goTo}
+          onOpen={openFound}
         />
+        {search.active ? (
+          <Results
+            client={client}
+            query={desk.query}
+            search={search}
+            openId={desk.openId}
+            openSeq={desk.target?.seq ?? null}
+            onOpen={openFound}
+          />
+        ) : (
+          <Inbox
+            client={client}
+            rows={rows}
+            filter={desk.filter}
+            openId={desk.openId}
+            cursor={desk.cursor}
+            onFilter={(filter) => change({ filter })}
+            onOpen={goTo}
+          />
+        )}
         <Footer client={client} preferences={preferences} prefer={prefer} onHelp={() => change({ overlay: "help" })} />
       </nav>
       {open === null ? (
@@ -86,6 +110,7 @@ export function Desk({ client, preferences, prefer }: DeskProps): VNode {
           <Conversation
             client={client}
             summary={open}
+            target={desk.target}
             mode={desk.mode}
             editing={desk.editing}
             assigning={desk.assigning}
@@ -109,7 +134,8 @@ export function Desk({ client, preferences, prefer }: DeskProps): VNode {
       {desk.overlay === "help" && <Help onClose={() => change({ overlay: null })} />}
       {desk.overlay === "palette" && (
         <Palette
-          commands={commands({ client, open, preferences, prefer, change, write, toggleStatus })}
+          commands={commands({ client, open, preferences, prefer, change, look, write, toggleStatus })}
+          onSearch={look}
           onClose={() => change({ overlay: null })}
         />
       )}
@@ -140,25 +166,32 @@ function Nothing(): VNode {
   );
 }
 
+const openFound = (item: Item): void => goTo(item.conversation.id, item.type === "hit" ? item.seq : null);
+
 interface Keys {
   readonly desk: DeskState;
   readonly rows: readonly Summary[];
   readonly open: Summary | null;
+  readonly search: Search;
   readonly change: (part: Partial<DeskState>) => void;
-  search(): void;
+  look(query: string): void;
   write(mode: DeskState["mode"]): void;
   toggleStatus(): void;
 }
 
-function shortcuts({ desk, rows, open, change, search, write, toggleStatus }: Keys): Shortcuts {
-  const move = (step: number) => () => change({ cursor: neighbour(rows, desk.cursor, step) });
+function shortcuts({ desk, rows, open, search, change, look, write, toggleStatus }: Keys): Shortcuts {
+  const move = (step: number) => () =>
+    search.active ? search.move(step) : change({ cursor: neighbour(rows, desk.cursor, step) });
   const anywhere: Shortcuts = {
     j: move(1),
     k: move(-1),
     ArrowDown: move(1),
     ArrowUp: move(-1),
-    Enter: () => goTo(desk.cursor),
-    "/": search,
+    Enter: () => {
+      if (!search.active) goTo(desk.cursor);
+      else if (search.chosen !== null) openFound(search.chosen);
+    },
+    "/": () => look(desk.query),
     "?": () => change({ overlay: "help" }),
     "Mod+k": () => change({ overlay: "palette" }),
     Escape: () => leave(desk, change),

@@ -13,6 +13,7 @@ interface Source {
   readonly preferences: Preferences;
   readonly prefer: Prefer;
   readonly change: (part: Partial<DeskState>) => void;
+  look(query: string): void;
   write(mode: DeskState["mode"]): void;
   toggleStatus(): void;
 }
@@ -55,9 +56,10 @@ function places({ change }: Source): Command[] {
   }));
 }
 
-function ofConsole({ client, preferences, prefer, change }: Source): Command[] {
+function ofConsole({ client, preferences, prefer, change, look }: Source): Command[] {
   const group = "Console";
   return [
+    { id: "search", group, name: "Search people and messages", keys: "/", run: () => look("") },
     { id: "theme-light", group, name: "Light theme", run: () => prefer({ theme: "light" }) },
     { id: "theme-dark", group, name: "Dark theme", run: () => prefer({ theme: "dark" }) },
     { id: "theme-auto", group, name: "Theme of the system", run: () => prefer({ theme: "auto" }) },

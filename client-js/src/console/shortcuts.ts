@@ -26,7 +26,7 @@ function keyName(event: KeyboardEvent): string {
   if (target?.closest("input, textarea, select") !== null && event.key !== "Escape") return "";
   // Enter and the arrows belong to the control that has the focus, if it is not a row of the inbox.
   const control = target?.closest("button, a, [role='menu'], .tw-scroll") ?? null;
-  const busy = control !== null && !control.matches(".inbox-row");
+  const busy = control !== null && !control.matches(".inbox-row, .found-row");
   if (busy && (event.key === "Enter" || event.key.startsWith("Arrow"))) return "";
   return event.key.length === 1 ? event.key.toLowerCase() : event.key;
 }

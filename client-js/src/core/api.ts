@@ -112,6 +112,35 @@ export interface Summary {
   readonly updatedAt: Millis;
 }
 
+/** Text in pieces: every second one, from the second on, is what the query matched. */
+export type Pieces = readonly string[];
+
+/** A message or note that a search found. */
+export interface SearchHit {
+  readonly conversation: Summary;
+  readonly seq: number;
+  readonly author: PersonId;
+  readonly kind: "message" | "note";
+  readonly at: Millis;
+  readonly excerpt: Pieces;
+}
+
+/** A visitor that a search found, by their newest conversation. */
+export interface SearchPerson {
+  readonly conversation: Summary;
+  readonly name: Pieces;
+  readonly email: Pieces;
+}
+
+export interface SearchPage {
+  /** Newest first. */
+  readonly hits: readonly SearchHit[];
+  /** On the first page only. */
+  readonly people: readonly SearchPerson[];
+  /** What the next page starts from; null when there is none. */
+  readonly cursor: string | null;
+}
+
 /** `settings` is free: the widget reads color, greeting, launcher and so on from it. */
 export interface Shop {
   readonly id: string;
@@ -196,4 +225,8 @@ export interface AgentClient extends BaseClient {
   open(id: Uuid): Promise<void>;
   assign(id: Uuid, agent: PersonId | null): void;
   sendNote(id: Uuid, text: string): Uuid;
+  /** Messages and visitors of the shop. Rejects when the server will not or cannot. */
+  search(query: string, cursor: string | null): Promise<SearchPage>;
+  /** Loads a conversation back to one of its entries; whether it is there now. */
+  reach(id: Uuid, seq: number): Promise<boolean>;
 }

@@ -22,6 +22,10 @@ const DAY_TURN = 60_000;
 export interface TimelineProps {
   readonly view: ConversationView;
   readonly speech: Speech;
+  /** A message to go to and to mark for a moment; another object asks for it anew. */
+  readonly target?: { readonly seq: number } | null;
+  /** Whether older entries are being loaded to reach it. */
+  readonly seeking?: boolean;
   /** The reader's mark when they came; null draws no line above new messages. */
   readonly unreadAfter: number | null;
   readonly nameOf: (person: PersonId) => string;
@@ -45,7 +49,7 @@ export function Timeline(props: TimelineProps): VNode {
   const [shown, older, loading] = useWindow(props);
   const rows = useMemo(() => toRows(shown, props.unreadAfter), [shown, props.unreadAfter]);
   const hidden = shown.length < view.timeline.length;
-  const stick = useStick(view.id, shown, hidden || view.hasOlder, older);
+  const stick = useStick(view.id, shown, hidden || view.hasOlder, older, props.target ?? null);
   useEffect(() => onEnd(stick.atEnd), [stick.atEnd, onEnd]);
 
   return (
@@ -53,7 +57,7 @@ export function Timeline(props: TimelineProps): VNode {
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard */}
       <div class="tw-scroll" ref={stick.box} tabIndex={0} role="log" aria-live="off" aria-label={speech.words.timeline}>
         <div class="tw-rows" ref={stick.content} data-testid="timeline">
-          {loading && <Spinner label={speech.words.loading} />}
+          {(loading || props.seeking === true) && <Spinner label={speech.words.loading} />}
           {!hidden && !view.hasOlder && props.top}
           {rows.map((row) => (
             <RowView key={row.key} row={row} now={now} {...props} />
@@ -92,14 +96,26 @@ export function Timeline(props: TimelineProps): VNode {
 
 type Items = ConversationView["timeline"];
 
+/** Items drawn above the message that is gone to. */
+const ABOVE = 30;
+
+/** How many of the newest items it takes to have a message among them. */
+function reaching(timeline: Items, seq: number | undefined): number {
+  const at = timeline.findIndex((item) => item.type === "message" && item.message.seq === seq);
+  return seq === undefined || at === -1 ? 0 : timeline.length - at + ABOVE;
+}
+
 /** The newest part of the timeline, a way to go further back, and whether older entries are on their way. */
-function useWindow({ view, onOlder }: TimelineProps): [Items, () => void, boolean] {
+function useWindow({ view, target, onOlder }: TimelineProps): [Items, () => void, boolean] {
   const [size, setSize] = useState(WINDOW);
   const [loading, setLoading] = useState(false);
   const busy = useRef(false);
   // Another conversation starts at its end
   useEffect(() => setSize(WINDOW), [view.id]);
-  const shown = useMemo(() => (view.timeline.length > size ? view.timeline.slice(-size) : view.timeline), [view, size]);
+  const shown = useMemo(() => {
+    const most = Math.max(size, reaching(view.timeline, target?.seq));
+    return view.timeline.length > most ? view.timeline.slice(-most) : view.timeline;
+  }, [view, size, target]);
   const older = useEvent(() => {
     if (busy.current) return;
     setSize(size + WINDOW);

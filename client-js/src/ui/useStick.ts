@@ -1,6 +1,7 @@
 /**
  * Keeps a timeline where the reader wants it: at the end while they are there, where they were when older messages come
- * in above, and with a count of what came below while they read further up. May import preact.
+ * in above, with a count of what came below while they read further up, and at a message that they asked for. May import
+ * preact.
  */
 import type { RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
@@ -32,7 +33,13 @@ interface Anchor {
   readonly top: number;
 }
 
-export function useStick(id: string, items: readonly TimelineItem[], hasOlder: boolean, older: () => void): Stick {
+export function useStick(
+  id: string,
+  items: readonly TimelineItem[],
+  hasOlder: boolean,
+  older: () => void,
+  target: { readonly seq: number } | null,
+): Stick {
   const box = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const pinned = useRef(true);
@@ -78,6 +85,19 @@ export function useStick(id: string, items: readonly TimelineItem[], hasOlder: b
     toEnd();
   }, [mineKey]);
 
+  // The message asked for, as soon as it is drawn; once, so that the reader may go elsewhere.
+  const reached = useRef<{ readonly seq: number } | null>(null);
+  useLayoutEffect(() => {
+    if (target === null || target === reached.current || box.current === null) return;
+    const element = box.current.querySelector<HTMLElement>(`[data-seq="${target.seq}"]`);
+    if (element === null) return;
+    reached.current = target;
+    settle(false);
+    element.scrollIntoView({ block: "center" });
+    anchor.current = findAnchor(box.current);
+    mark(element);
+  }, [id, target, items, settle]);
+
   // After every drawing: older messages, a spinner or a banner may have come or gone above.
   useLayoutEffect(() => {
     if (box.current !== null && !pinned.current) restore(box.current, anchor.current);
@@ -115,6 +135,13 @@ export function useStick(id: string, items: readonly TimelineItem[], hasOlder: b
     setFresh(0);
   });
   return { box, content, atEnd, fresh, jump };
+}
+
+/** Draws the eye to a message, also when it was marked a moment ago. */
+function mark(element: HTMLElement): void {
+  delete element.dataset.found;
+  void element.offsetWidth; // an animation begins anew only after a drawing without it
+  element.dataset.found = "true";
 }
 
 /** The first message whose end can be seen, by its id: its element may be drawn anew. */

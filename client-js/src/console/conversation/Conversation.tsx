@@ -7,14 +7,17 @@ import { useEvent, useReadMark, useUnreadMark } from "../../ui/hooks.ts";
 import { visitorName } from "../../ui/people.ts";
 import { Timeline } from "../../ui/Timeline.tsx";
 import { SPEECH } from "../speech.ts";
+import type { Target } from "../useDesk.ts";
 import { Header } from "./Header.tsx";
 import { MessageActions } from "./MessageActions.tsx";
 import { type Mode, ReplyBox } from "./ReplyBox.tsx";
 import { tell } from "./tell.ts";
+import { useTarget } from "./useTarget.ts";
 
 export interface ConversationProps {
   readonly client: AgentClient;
   readonly summary: Summary;
+  readonly target: Target | null;
   readonly mode: Mode;
   readonly editing: Message | null;
   readonly assigning: boolean;
@@ -42,6 +45,7 @@ export function Conversation(props: ConversationProps): VNode {
 function Body(props: ConversationProps & { readonly view: ConversationView }): VNode {
   const { client, summary, view, onEditing } = props;
   const { id } = view;
+  const seeking = useTarget(client, id, props.target);
   const loading = view.timeline.length === 0 && summary.last !== null;
   const unread = Math.max(view.unread, summary.unread);
   const unreadAfter = useUnreadMark(view, unread);
@@ -69,6 +73,8 @@ function Body(props: ConversationProps & { readonly view: ConversationView }): V
         <Timeline
           view={view}
           speech={SPEECH}
+          target={props.target}
+          seeking={seeking}
           unreadAfter={unreadAfter}
           nameOf={nameOf}
           unnamed={summary.visitor.id}

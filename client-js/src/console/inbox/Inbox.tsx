@@ -1,12 +1,12 @@
 /**
- * The list of conversations with its filters and search. Draws at most PAGE rows at first and more as the agent scrolls;
+ * The list of conversations with its filters. Draws at most PAGE rows at first and more as the agent scrolls;
  * when the loaded ones run out, it asks for the next.
  */
-import type { RefObject, VNode } from "preact";
+import type { VNode } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { AgentClient, Summary } from "../../core/api.ts";
 import { useEvent, useNow } from "../../ui/hooks.ts";
-import { CheckCircleIcon, CloseIcon, InboxIcon, SearchIcon } from "../../ui/icons.tsx";
+import { CheckCircleIcon, InboxIcon } from "../../ui/icons.tsx";
 import { FILTER_NAMES, FILTERS, type Filter, inFilter } from "./filter.ts";
 import { Row } from "./Row.tsx";
 
@@ -21,24 +21,21 @@ export interface InboxProps {
   readonly client: AgentClient;
   readonly rows: readonly Summary[];
   readonly filter: Filter;
-  readonly query: string;
   readonly openId: string | null;
   readonly cursor: string | null;
-  readonly search: RefObject<HTMLInputElement | null>;
   onFilter(filter: Filter): void;
-  onQuery(query: string): void;
   onOpen(id: string): void;
 }
 
 export function Inbox(props: InboxProps): VNode {
-  const { client, rows, filter, query } = props;
+  const { client, rows, filter } = props;
   const [size, setSize] = useState(PAGE);
   const own = useRef(0);
   // Another list starts at its top.
   useEffect(() => {
     own.current = 0;
     setSize(PAGE);
-  }, [filter, query]);
+  }, [filter]);
   const more = useEvent((): void => {
     if (size < rows.length) setSize(size + PAGE);
     else if (client.inboxHasMore && !client.inboxLoading) void client.loadMoreInbox();
@@ -48,12 +45,11 @@ export function Inbox(props: InboxProps): VNode {
     if (!few || own.current >= OWN_PAGES) return;
     own.current += 1;
     void client.loadMoreInbox();
-  }, [few, client, filter, query]);
+  }, [few, client, filter]);
 
   return (
     <>
       <Filters client={client} filter={filter} onFilter={props.onFilter} />
-      <Search {...props} />
       <div
         class="inbox-list"
         onScroll={({ currentTarget: list }) => {
@@ -62,7 +58,7 @@ export function Inbox(props: InboxProps): VNode {
         data-testid="inbox"
       >
         <Rows {...props} rows={rows.slice(0, size)} />
-        {rows.length === 0 && (client.inboxLoading ? <Skeleton /> : <Empty filter={filter} query={query} />)}
+        {rows.length === 0 && (client.inboxLoading ? <Skeleton /> : <Empty filter={filter} />)}
         {rows.length > 0 && client.inboxLoading && <div class="tw-spinner inbox-spinner" />}
         {few && (
           <button type="button" class="inbox-more" onClick={more} data-testid="inbox-more">
@@ -116,30 +112,6 @@ function Filters({ client, filter, onFilter }: Pick<InboxProps, "client" | "filt
   );
 }
 
-function Search({ query, onQuery, search }: InboxProps): VNode {
-  return (
-    <div class="search">
-      <SearchIcon size={16} />
-      <input
-        ref={search}
-        type="search"
-        value={query}
-        placeholder="Search"
-        aria-label="Search conversations"
-        onInput={(event) => onQuery(event.currentTarget.value)}
-        data-testid="search"
-      />
-      {query === "" ? (
-        <kbd>/</kbd>
-      ) : (
-        <button type="button" aria-label="Clear the search" onClick={() => onQuery("")}>
-          <CloseIcon size={14} />
-        </button>
-      )}
-    </div>
-  );
-}
-
 const EMPTY: Readonly<Record<Filter, string>> = {
   mine: "Nothing is assigned to you.",
   unassigned: "Every conversation has somebody.",
@@ -147,19 +119,11 @@ const EMPTY: Readonly<Record<Filter, string>> = {
   closed: "No closed conversations yet.",
 };
 
-function Empty({ filter, query }: Pick<InboxProps, "filter" | "query">): VNode {
+function Empty({ filter }: Pick<InboxProps, "filter">): VNode {
   return (
     <div class="empty empty-inbox" data-testid="inbox-empty">
-      {query === "" ? (
-        filter === "open" ? (
-          <CheckCircleIcon size={28} />
-        ) : (
-          <InboxIcon size={28} />
-        )
-      ) : (
-        <SearchIcon size={28} />
-      )}
-      <p>{query === "" ? EMPTY[filter] : `Nothing matches “${query}”.`}</p>
+      {filter === "open" ? <CheckCircleIcon size={28} /> : <InboxIcon size={28} />}
+      <p>{EMPTY[filter]}</p>
     </div>
   );
 }

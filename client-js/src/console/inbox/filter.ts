@@ -1,6 +1,5 @@
 /** Which rows of the inbox an agent sees. Pure. */
 import type { PersonId, Summary } from "../../core/api.ts";
-import { visitorName } from "../../ui/people.ts";
 
 export const FILTERS = ["mine", "unassigned", "open", "closed"] as const;
 export type Filter = (typeof FILTERS)[number];
@@ -19,19 +18,8 @@ export function inFilter(summary: Summary, filter: Filter, me: PersonId | null):
   return filter === "open" || summary.assignee === null;
 }
 
-/** Every word of the query must stand somewhere in the row. */
-export function matches(summary: Summary, query: string): boolean {
-  const { visitor, last } = summary;
-  const text = [visitorName(visitor), visitor.email, visitor.page, visitor.language, last?.text]
-    .join("\n")
-    .toLocaleLowerCase();
-  return words(query).every((word) => text.includes(word));
-}
-
-const words = (query: string): string[] => query.toLocaleLowerCase().split(/\s+/).filter(Boolean);
-
-export function select(inbox: readonly Summary[], filter: Filter, query: string, me: PersonId | null): Summary[] {
-  return inbox.filter((summary) => inFilter(summary, filter, me) && matches(summary, query));
+export function select(inbox: readonly Summary[], filter: Filter, me: PersonId | null): Summary[] {
+  return inbox.filter((summary) => inFilter(summary, filter, me));
 }
 
 /** The row `step` further on, staying inside of the list; the first one when none is chosen. */

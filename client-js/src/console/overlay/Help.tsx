@@ -10,7 +10,7 @@ const KEYS: readonly (readonly [string, readonly (readonly [string, string])[]])
       ["J ↓", "Next conversation"],
       ["K ↑", "Previous conversation"],
       ["Enter", "Open it"],
-      ["/", "Search"],
+      ["/", "Search people and messages"],
     ],
   ],
   [

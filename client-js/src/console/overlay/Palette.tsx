@@ -20,13 +20,21 @@ const MOST = 40;
 
 interface PaletteProps {
   readonly commands: readonly Command[];
+  /** Looks for the same words in all messages. */
+  onSearch(query: string): void;
   onClose(): void;
 }
 
-export function Palette({ commands, onClose }: PaletteProps): VNode {
+export function Palette({ commands, onSearch, onClose }: PaletteProps): VNode {
   const [query, setQuery] = useState("");
   const [at, setAt] = useState(0);
-  const found = useMemo(() => rank(commands, query).slice(0, MOST), [commands, query]);
+  const found = useMemo(() => {
+    const ranked = rank(commands, query).slice(0, MOST);
+    if (query.trim() === "") return ranked;
+    const name = `Search messages for “${query.trim()}”`;
+    const look: Command = { id: "look", group: "Console", name, run: () => onSearch(query) };
+    return [...ranked, look];
+  }, [commands, query, onSearch]);
   const list = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => list.current?.querySelector("[aria-selected='true']")?.scrollIntoView({ block: "nearest" }));
 
@@ -91,7 +99,6 @@ export function Palette({ commands, onClose }: PaletteProps): VNode {
             </button>
           </div>
         ))}
-        {found.length === 0 && <p class="palette-none">Nothing matches “{query}”.</p>}
       </div>
     </Overlay>
   );

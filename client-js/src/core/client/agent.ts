@@ -6,11 +6,13 @@
  * May import: chat, net, state.
  */
 
-import type { AgentClient, AgentClientOptions, Person, PersonId, Summary, Uuid } from "../api.ts";
+import type { AgentClient, AgentClientOptions, Person, PersonId, SearchPage, Summary, Uuid } from "../api.ts";
 import type { Access, Why } from "../net/link.ts";
 import { type AgentSession, RestError } from "../net/rest.ts";
+import { pageFrom } from "../state/found.ts";
 import { presenceFrom } from "../state/presence.ts";
 import { readJson } from "../state/storage.ts";
+import { summaryFrom } from "../state/summary.ts";
 import type { WireMap } from "../wire/frames.ts";
 import { Chat } from "./chat.ts";
 import type { Platform } from "./platform.ts";
@@ -20,6 +22,7 @@ const RENEW_CHECK = 60_000;
 /** Renewed when less than this part of its life is left. */
 const RENEW_PART = 0.3;
 const INBOX_PAGE = 50;
+const SEARCH_PAGE = 20;
 /** Pages that a reconnect reads to catch up; an inbox that moved further is read from its top. */
 const CATCH_UP_PAGES = 5;
 
@@ -51,6 +54,8 @@ export class AgentChat extends Chat implements AgentClient {
   #cursor: string | null = null;
   #loaded = false;
   #loading: Promise<void> | null = null;
+  /** Summaries of what the last search found, as they came: not of the inbox until they are opened. */
+  readonly #found = new Map<Uuid, unknown>();
 
   constructor({ server }: AgentClientOptions, platform: Platform) {
     const key = `tradewind:agent:${server}`;
@@ -95,6 +100,7 @@ export class AgentChat extends Chat implements AgentClient {
 
   signOut(): void {
     this.#forget();
+    this.#found.clear();
     this.stop();
     this.link_.stop({ phase: "signed-out", reason: "" });
     this.reset();
@@ -117,7 +123,11 @@ export class AgentChat extends Chat implements AgentClient {
 
   async open(id: Uuid): Promise<void> {
     const held = this.hold(id);
-    if (this.summaries.get(id) === null) this.askSummary(id);
+    if (this.summaries.get(id) === null) {
+      const found = this.#found.get(id);
+      if (found !== undefined) this.summaries.put(found);
+      this.askSummary(id);
+    }
     this.changed();
     if (held.log.last === 0) await this.history.newest(held);
   }
@@ -128,6 +138,22 @@ export class AgentChat extends Chat implements AgentClient {
 
   sendNote(id: Uuid, text: string): Uuid {
     return this.sendText(id, "note", text);
+  }
+
+  async search(query: string, cursor: string | null): Promise<SearchPage> {
+    const value = await this.calls.call("search", { query, cursor, limit: SEARCH_PAGE });
+    if (cursor === null) this.#found.clear();
+    for (const wire of Array.isArray(value.conversations) ? value.conversations : []) {
+      const summary = summaryFrom(wire);
+      if (summary !== null) this.#found.set(summary.id, wire);
+    }
+    return pageFrom(value, (id) => this.summaries.get(id) ?? summaryFrom(this.#found.get(id)));
+  }
+
+  async reach(id: Uuid, seq: number): Promise<boolean> {
+    const held = this.hold(id);
+    await this.history.reach(held, seq);
+    return held.log.first <= seq && seq <= held.log.last;
   }
 
   async loadMoreInbox(): Promise<void> {

@@ -1,8 +1,10 @@
 /**
- * Fetching what a held conversation lacks: its newest page, an older page, or what lies in a gap.
+ * Fetching what a held conversation lacks: its newest page, an older page, all back to an entry, or what
+ * lies in a gap.
  *
  * What holds always: one fetch per conversation at a time; a fetch that is refused leaves the log as it is.
- * Bound: GAP_ROUNDS pages to fill a gap; one that is wider is given up for the newest page.
+ * Bounds: GAP_ROUNDS pages to fill a gap; one that is wider is given up for the newest page. REACH_ROUNDS pages back
+ * to an old entry; what is older is not reached.
  * May import: held, calls, wire.
  */
 
@@ -16,6 +18,7 @@ import type { Held } from "./held.ts";
 export const PAGE = 50;
 export const GAP_PAGE = 100;
 export const GAP_ROUNDS = 10;
+export const REACH_ROUNDS = 200;
 
 type Ask = (method: string, params: WireMap) => Promise<WireMap>;
 
@@ -39,6 +42,18 @@ export class History {
   older(held: Held): Promise<void> {
     if (!held.log.hasOlder) return Promise.resolve();
     return this.#alone(held, () => this.#page(held, { before: held.log.first, limit: PAGE }, false));
+  }
+
+  /** Goes back until the entry `seq` is held; gives up where a page brings nothing. */
+  reach(held: Held, seq: number): Promise<void> {
+    return this.#alone(held, async () => {
+      if (held.log.last === 0) await this.#page(held, { limit: PAGE }, true);
+      for (let round = 0; held.log.first > seq && round < REACH_ROUNDS; round++) {
+        const before = held.log.first;
+        await this.#page(held, { before, limit: GAP_PAGE }, false);
+        if (held.log.first === before) return;
+      }
+    });
   }
 
   fillGap(held: Held): Promise<void> {

@@ -240,3 +240,42 @@ describe("a conversation that another region orders", () => {
     expect(said(chat)[1]).toMatchObject({ state: "failed", error: { code: "forbidden" } });
   });
 });
+
+describe("the search", () => {
+  test("finds messages page by page, each with its conversation", async () => {
+    for (let n = 1; n <= 25; n++) server.append(ONE, VISITOR, "message", { text: `parcel ${n}` });
+    const chat = await signedIn();
+    let page = await chat.search("parcel", null);
+    expect(page.hits).toHaveLength(20);
+    expect(page.hits[0]?.excerpt).toEqual(["", "parcel", " 25"]);
+    expect(page.hits[0]?.conversation).toBe(chat.inbox.find(({ id }) => id === ONE));
+    page = await chat.search("parcel", page.cursor);
+    expect([page.hits.length, page.cursor]).toEqual([5, null]);
+  });
+
+  test("a conversation that the inbox has not loaded comes up at once", async () => {
+    const old = server.append(ONE, VISITOR, "message", { text: "parcel" });
+    server.log.clear();
+    const chat = await signedIn();
+    server.log.set(ONE, [old]);
+    const [hit] = (await chat.search("parcel", null)).hits;
+    expect(chat.inbox).toEqual([]);
+    void chat.open(hit?.conversation.id ?? "");
+    expect(chat.inbox.map(({ id }) => id)).toEqual([ONE]);
+  });
+
+  test("reaches back to an old message, and says when it cannot", async () => {
+    for (let n = 1; n <= 430; n++) server.append(ONE, VISITOR, "message", { text: `text ${n}` });
+    const chat = await signedIn();
+    void chat.open(ONE);
+    await settle();
+    expect(texts(chat, ONE)).toHaveLength(50);
+    const reached = chat.reach(ONE, 12);
+    await settle(1_000);
+    expect(await reached).toBe(true);
+    expect(texts(chat, ONE)).toContain("text 12");
+    expect(texts(chat, ONE).at(-1)).toBe("text 430");
+    expect(await chat.reach(ONE, 431)).toBe(false);
+    expect(await chat.reach(TWO, 1)).toBe(false);
+  });
+});

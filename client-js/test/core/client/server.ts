@@ -219,6 +219,7 @@ export class FakeServer {
 
   #call(method: string, params: WireMap): WireMap {
     if (method === "inbox") return { conversations: [...this.log.keys()].map((id) => this.#summary(id)), cursor: null };
+    if (method === "search") return this.#search(String(params.query), params.cursor, Number(params.limit));
     const id = fromWire(params.conversation) ?? "";
     if (method === "summary") return this.#summary(id);
     const { before, after, limit } = params as { before: number | null; after: number | null; limit: number };
@@ -239,6 +240,26 @@ export class FakeServer {
       epoch: this.epoch,
       head: all.length,
       more: range.length > page.length,
+    };
+  }
+
+  /** Messages with the word, newest first; the cursor counts those that were given. */
+  #search(query: string, cursor: unknown, limit: number): WireMap {
+    const from = Number(cursor ?? 0);
+    const all = [...this.log.values()].flat().filter(({ body }) => String(body.text ?? "").includes(query));
+    const found = all.reverse().slice(from, from + limit);
+    return {
+      hits: found.map(({ conversation, seq, author, kind, at, body }) => ({
+        conversation: toBytes(conversation),
+        seq,
+        author,
+        kind,
+        at,
+        excerpt: ["", query, String(body.text).slice(query.length)],
+      })),
+      visitors: [],
+      conversations: [...new Set(found.map(({ conversation }) => conversation))].map((id) => this.#summary(id)),
+      cursor: from + limit < all.length ? String(from + limit) : null,
     };
   }
 
