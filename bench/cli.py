@@ -28,6 +28,7 @@ from bench.scenarios.flood import flood
 from bench.scenarios.latency import latency
 from bench.scenarios.link import link
 from bench.scenarios.persist import persist
+from bench.scenarios.relay import relay
 from bench.scenarios.roam import roam
 from bench.scenarios.roll import roll
 from bench.scenarios.stall import stall
@@ -41,6 +42,7 @@ cli = typer.Typer(
 cli.command("link")(link)
 cli.command("latency")(latency)
 cli.command("connect")(connect)
+cli.command("relay")(relay)
 cli.command("roam")(roam)
 cli.command("roll")(roll)
 cli.command("capacity")(capacity)

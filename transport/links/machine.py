@@ -40,9 +40,9 @@ from transport.links.frames import (
     Pong,
     Report,
 )
+from transport.wire.bundle import BundleReceiver, BundleSender
 from transport.wire.hedge import STREAM_ALONE, Plan, Policy
-from transport.wire.lane import Counters, LaneReceiver, Packet, Via
-from transport.wire.sender import LaneSender
+from transport.wire.lane import Counters, Packet, Via
 
 HEARTBEAT = 5.0
 """Seconds between two pings of each side: a heartbeat, and a look at the round trip."""
@@ -50,7 +50,7 @@ SILENCE = 2.5
 """After so many heartbeats without a byte from the peer it is HEARTBEAT_TIMEOUT."""
 HELLO_DEADLINE = 10.0
 """Seconds until a link is live, or given up."""
-TICK = 0.002
+TICK = 0.001
 """Seconds between two polls that hand out something, at least."""
 SMOOTH = 1 / 8
 """How much a new round trip counts (RFC 9002 section 5.3)."""
@@ -96,8 +96,8 @@ class LinkMachine:
         self.sent = self.received = self.bytes_sent = self.bytes_received = 0
         self._dials = dials
         self._hedged = bool(max_datagram)
-        self._sender = LaneSender(max_datagram, self.counters, POLICY)
-        self._receiver = LaneReceiver(self.counters, MAX_FRAME)
+        self._sender = BundleSender(max_datagram, self.counters, POLICY)
+        self._receiver = BundleReceiver(self.counters, MAX_FRAME)
         self._born = self._heard = now
         self._paused = False
         self._pinged = now

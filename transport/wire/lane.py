@@ -136,11 +136,17 @@ class LaneReceiver:
 
     def receive_datagram(self, data: bytes, now: float) -> Iterator[bytes]:
         """Take one datagram; yield the frames that can be handed up now."""
-        self._counters.datagrams_received += 1
         seq, number, back, frame = _parse_datagram(data)
+        self._note(seq, now)
+        yield from self._datagram_frame(number, back, frame)
+
+    def _note(self, seq: int, now: float) -> None:
+        self._counters.datagrams_received += 1
         if self.meter is None:
             self.meter = LossMeter()
         self.meter.note(seq, now)
+
+    def _datagram_frame(self, number: int, back: int, frame: bytes) -> Iterator[bytes]:
         if number == 0:
             self._counters.frames_received += 1
             yield frame

@@ -126,7 +126,7 @@ class LaneSender:
         self._counters.frames_sent += 1
         number = self._number
         back = self._back(number, flow)
-        datagram = varint.encode(number) + varint.encode(back) + frame
+        datagram = self._part(varint.encode(number) + varint.encode(back), frame)
         pending = self._pending[number] = _Pending(number, frame, datagram)
         if hedge and SEQ_ROOM + len(datagram) <= self._max_datagram:
             pending.ready = False
@@ -138,7 +138,7 @@ class LaneSender:
             return False
         self._counters.frames_sent += 1
         self.queued += len(frame)
-        self._fresh.append(b"\x00\x00" + frame)
+        self._fresh.append(self._part(b"\x00\x00", frame))
         return True
 
     def report(self, upto: int, lost: int, runs: int, now: float) -> bool:
@@ -226,6 +226,10 @@ class LaneSender:
         if gone and not self._pending:
             self._pending = {}  # A dictionary that was emptied keeps its room: most sessions idle.
         return [Packet(Via.STREAM, varint.encode(len(p.frame)) + p.frame) for p in gone]
+
+    def _part(self, head: bytes, frame: bytes) -> bytes:
+        """A frame as it is in a datagram, behind its number and how far back it looks."""
+        return head + frame
 
     def _copy(self, pending: _Pending, now: float) -> Packet:
         self._next_slot(pending, now)
