@@ -17,6 +17,7 @@ from server import secret
 from server.api.pages import FOLDER, Pages
 from server.config import Settings
 from storage.doctor import Finding, Level, check
+from storage.redis_doctor import check_redis
 from transport.tls import CertificateError, Certificates
 
 FEW_FILES = 4_096
@@ -33,6 +34,7 @@ def examine(settings: Settings) -> list[Finding]:
         _folder(settings.data_dir),
         *_secret(settings),
         *check(settings.database_url),
+        *(check_redis(settings.redis) if settings.redis is not None else ()),
         _certificate(settings),
         *_ports(settings),
         _pages(),

@@ -108,11 +108,13 @@ def test_migrate_says_what_it_did(run: Any) -> None:
 
 
 def test_settings_are_listed_and_secrets_are_not(run: Any) -> None:
-    done = run("settings", TRADEWIND_PORT="9999", TRADEWIND_SECRET="s" * 40)
+    redis = "redis://:hidden@cache.example:6379/0"
+    done = run("settings", TRADEWIND_PORT="9999", TRADEWIND_SECRET="s" * 40, TRADEWIND_REDIS=redis)
     assert done.exit_code == 0
-    for says in ("TRADEWIND_PORT", "9999", "(set)", "TRADEWIND_DRAIN_SECONDS"):
+    for says in ("TRADEWIND_PORT", "9999", "(set)", "TRADEWIND_DRAIN_SECONDS", "cache.example"):
         assert says in done.output
     assert "sss" not in done.output
+    assert "hidden" not in done.output
 
 
 def test_the_doctor_finds_what_is_wrong(run: Any, tmp_path: Path) -> None:
@@ -130,9 +132,15 @@ def test_the_doctor_finds_what_is_wrong(run: Any, tmp_path: Path) -> None:
             TRADEWIND_CERTIFICATE=bad,
             TRADEWIND_KEY=bad,
             TRADEWIND_HTTP_PORT=port,
+            TRADEWIND_REDIS=f"unix://{tmp_path}/none.sock",
         )
     assert done.exit_code == 1
-    for says in ("chmod 600", "Cannot read certificates", f"{port}: Address already in use"):
+    for says in (
+        "chmod 600",
+        "Cannot read certificates",
+        f"{port}: Address already in use",
+        "none.sock cannot be reached",
+    ):
         assert says in done.output
 
 
