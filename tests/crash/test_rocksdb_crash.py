@@ -14,12 +14,13 @@ ROUNDS = 6
 
 
 @pytest.mark.crash
-async def test_killed_at_any_moment(tmp_path: Path):
+@pytest.mark.parametrize("writer", ["tests.crash.storage_writer", "tests.crash.rocksdb_writer"])
+async def test_killed_at_any_moment(tmp_path: Path, writer: str):
     url = f"rocksdb:///{tmp_path}/shop"
     chance = random.Random(20_261_124)
     accepted: Accepted = {}
     for round_ in range(ROUNDS):
-        for line in write_and_kill(url, round_, wait=chance.uniform(0.02, 0.7)):
+        for line in write_and_kill(url, round_, chance.uniform(0.02, 0.7), writer):
             note(accepted, line)
         # Our own store is the first to meet what the crash left behind.
         await check_all_there(url, accepted)

@@ -39,9 +39,11 @@ async def test_killed_at_any_moment(tmp_path: Path):
     assert len(accepted) > 100 * ROUNDS, "too little was written to prove anything"
 
 
-def write_and_kill(url: str, seed: int, wait: float) -> list[str]:
+def write_and_kill(
+    url: str, seed: int, wait: float, writer: str = "tests.crash.storage_writer"
+) -> list[str]:
     """Have a process write for `wait` seconds after its first entry, then kill it."""
-    command = [sys.executable, "-m", "tests.crash.storage_writer", url, str(seed)]
+    command = [sys.executable, "-m", writer, url, str(seed)]
     lines: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
         # Killed from a timer, while its lines are read: a full pipe would hold the writer back.

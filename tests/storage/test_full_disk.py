@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
-import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
-from storage.base import Appended, Entry, StoreFull
+from storage.base import Appended, Entry, MessageLog, StoreFull
 from storage.open import Storage, open_storage
 from storage.sqlite import SQLiteFile, SQLiteLog
 from tests.conformance.log_suite import draft, fresh
+from tests.support.disk import MEBIBYTE, mounted, take
 
 BODY = os.urandom(4_000)
 
 
-async def fill(log: SQLiteLog, conversation: UUID) -> list[Entry]:
+async def fill(log: MessageLog, conversation: UUID) -> list[Entry]:
     """Append until the disk is full; what was accepted."""
     accepted: list[Entry] = []
     for _ in range(5_000):
@@ -33,14 +31,14 @@ async def fill(log: SQLiteLog, conversation: UUID) -> list[Entry]:
     raise AssertionError("the disk did not become full")
 
 
-async def everything(log: SQLiteLog, conversation: UUID) -> list[Entry]:
+async def everything(log: MessageLog, conversation: UUID) -> list[Entry]:
     found: list[Entry] = []
     while page := await log.read(conversation, after=len(found), limit=1_000):
         found += page
     return found
 
 
-async def check_full(log: SQLiteLog, conversation: UUID, accepted: list[Entry]) -> None:
+async def check_full(log: MessageLog, conversation: UUID, accepted: list[Entry]) -> None:
     """The disk is full: a clear refusal, and everything else goes on."""
     assert [entry.seq for entry in accepted] == list(range(1, len(accepted) + 1))
     for _ in range(3):
@@ -52,7 +50,7 @@ async def check_full(log: SQLiteLog, conversation: UUID, accepted: list[Entry]) 
     assert told == Appended(first, fresh=False)  # a resend needs no room
 
 
-async def check_healed(log: SQLiteLog, conversation: UUID, accepted: list[Entry]) -> None:
+async def check_healed(log: MessageLog, conversation: UUID, accepted: list[Entry]) -> None:
     """There is room again: the next entry follows the last one that was accepted."""
     [told] = await log.append([draft(conversation, BODY)])
     assert fresh(told).seq == len(accepted) + 1
@@ -77,30 +75,8 @@ async def test_a_file_that_may_not_grow(tmp_path: Path):
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 8 MiB of its own."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
-    mount = tmp_path / "disk"
-    mount.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(mount)],
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        pytest.skip(f"this machine does not let us mount a small disk: {done.stderr.strip()}")
-    try:
-        yield mount
-    finally:
-        subprocess.run(["umount", str(mount)], check=True)
-
-
-def take(ballast: Path, leave: int) -> None:
-    """Fill the disk but for `leave` bytes."""
-    ballast.write_bytes(b"")
-    with suppress(OSError), ballast.open("ab", buffering=0) as out:
-        while (free := shutil.disk_usage(ballast.parent).free) > leave:
-            out.write(b"\0" * min(free - leave, 65_536))
+    with mounted(tmp_path / "disk", 8 * MEBIBYTE) as disk:
+        yield disk
 
 
 @pytest.mark.parametrize("leave", [3_000_000, 700_000, 100_000])
