@@ -147,6 +147,7 @@ class Process:
         lease: float = 10.0,
         patience: float = 2.0,
         now: Callable[[], int] | None = None,
+        stale: float = 0.0,
     ) -> None:
         fuse = fuse or Fuse()
         self.fuse = fuse
@@ -173,7 +174,7 @@ class Process:
             {KIND: taking_part},
             now=now,
             patience=patience,
-            stale=0.0,
+            stale=stale,
         )
         assignments = Assignments(self.coordinator, directory, self.conversations, self.chat.append)
         self.take = assignments.take
