@@ -19,6 +19,8 @@ from tests.storage.hot import PATIENT, QUICK, Counting, Twice, built, until
 from tests.support.redis import RedisServer, free_port, until_answers
 
 MakeHot = Callable[..., HotLog]
+Reach = Callable[[RedisServer], Redis]
+OwnRedis = Callable[..., RedisServer]
 
 
 class _Suite(LogSuite):
@@ -68,7 +70,21 @@ class TestHotLogWithoutRedis(LogSuite):
 
 
 @pytest.fixture
-async def make(redis: Redis, redis_prefix: str) -> AsyncIterator[MakeHot]:
+async def reach() -> AsyncIterator[Reach]:
+    """Connects to a server of one's own. Logs are closed before the connection is."""
+    made: list[Redis] = []
+
+    def reach(server: RedisServer) -> Redis:
+        made.append(connect(server.url))
+        return made[-1]
+
+    yield reach
+    for redis in made:
+        await redis.aclose()
+
+
+@pytest.fixture
+async def make(reach: Reach, redis: Redis, redis_prefix: str) -> AsyncIterator[MakeHot]:
     """Opens logs on one index: `make(inner)`."""
     made: list[HotLog] = []
 
@@ -256,8 +272,8 @@ async def test_a_resend_shows_what_the_dead_left_behind(make: MakeHot):
     assert await seqs(log, id) == [1, 2]
 
 
-async def test_flushed_it_is_built_again(make: MakeHot, own_redis: Callable[..., RedisServer]):
-    redis = connect(own_redis().url)
+async def test_flushed_it_is_built_again(make: MakeHot, reach: Reach, own_redis: OwnRedis):
+    redis = reach(own_redis())
     inner, id = Counting(), uuid4()
     log = make(inner, through=redis)
     await said(log, id, 3)
@@ -270,15 +286,14 @@ async def test_flushed_it_is_built_again(make: MakeHot, own_redis: Callable[...,
         assert await seqs(log, id) == list(range(1, n + 2))
         assert inner.asked == 0
     assert log.errors == 0
-    await redis.aclose()
 
 
 async def test_what_a_redis_brings_back_from_its_disk_is_not_believed(
-    make: MakeHot, own_redis: Callable[..., RedisServer]
+    make: MakeHot, reach: Reach, own_redis: OwnRedis
 ):
     """With `appendfsync everysec` a kill loses up to a second of what was confirmed."""
     server = own_redis("appendonly yes", "appendfsync always")
-    redis = connect(server.url)
+    redis = reach(server)
     inner, id = Counting(), uuid4()
     log = make(inner, QUICK, through=redis)
     await said(log, id, 2)
@@ -295,7 +310,6 @@ async def test_what_a_redis_brings_back_from_its_disk_is_not_believed(
     assert await seqs(log, id) == [1, 2, 3]
     other = make(inner, through=redis)
     assert await other.heads([id]) == {id: Head(1, 3)}
-    await redis.aclose()
 
 
 async def follows(replica: Redis) -> None:
@@ -307,10 +321,10 @@ async def follows(replica: Redis) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_promoted_redis_begins_empty(make: MakeHot, own_redis: Callable[..., RedisServer]):
+async def test_a_promoted_redis_begins_empty(make: MakeHot, reach: Reach, own_redis: OwnRedis):
     """And so does one that comes back to power: its run is the same, its line is not."""
     one, other = own_redis("repl-diskless-sync-delay 0"), own_redis("repl-diskless-sync-delay 0")
-    redis, second = connect(one.url), connect(other.url)
+    redis, second = reach(one), reach(other)
     inner, id = Counting(), uuid4()
     log = make(inner, through=redis)
     await said(log, id, 2)
@@ -330,5 +344,3 @@ async def test_a_promoted_redis_begins_empty(make: MakeHot, own_redis: Callable[
     await redis.replicaof("NO", "ONE")
     again = make(inner, through=redis)
     assert await again.heads([id]) == {id: Head(1, 3)}
-    await redis.aclose()
-    await second.aclose()
