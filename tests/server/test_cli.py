@@ -139,7 +139,8 @@ def test_the_doctor_finds_what_is_wrong(run: Any, tmp_path: Path) -> None:
         "chmod 600",
         "Cannot read certificates",
         f"{port}: Address already in use",
-        "none.sock cannot be reached",
+        "none.sock",
+        "correct the setting redis",
     ):
         assert says in done.output
 
