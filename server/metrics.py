@@ -59,6 +59,7 @@ class Metrics:
         self._census = Census()
         self._listeners: Callable[[], Mapping[str, int]] = dict
         self._histograms: Callable[[], Mapping[str, Learnt]] = dict
+        self._counts: Callable[[], Mapping[str, Mapping[str, int]]] = dict
 
     def watch(
         self,
@@ -66,11 +67,16 @@ class Metrics:
         lanes: Callable[[], Iterable[Counters]] | None = None,
         listeners: Callable[[], Mapping[str, int]] | None = None,
         histograms: Callable[[], Mapping[str, Learnt]] | None = None,
+        counts: Callable[[], Mapping[str, Mapping[str, int]]] | None = None,
     ) -> None:
-        """Say where what lives elsewhere is read when somebody asks."""
+        """Say where what lives elsewhere is read when somebody asks.
+
+        `counts` is by part (the bus, the jobs) and by what happened there, since the start.
+        """
         self._census.live = lanes or self._census.live
         self._listeners = listeners or self._listeners
         self._histograms = histograms or self._histograms
+        self._counts = counts or self._counts
 
     def ended(self, counters: Counters, code: str) -> None:
         """Count a session that is over."""
@@ -92,6 +98,13 @@ class Metrics:
             family = HistogramMetricFamily(f"tradewind_quic_{name}", "Of QUIC connections")
             family.add_metric([], learnt.buckets(), learnt.total)
             yield family
+        for part, counts in self._counts().items():
+            counter = CounterMetricFamily(
+                f"tradewind_{part}", f"What happened to the {part}", labels=["what"]
+            )
+            for what, value in counts.items():
+                counter.add_metric([what], value)
+            yield counter
 
 
 class _Read(Collector):

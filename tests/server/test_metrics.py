@@ -1,6 +1,9 @@
 import asyncio
 from typing import Any
 
+import msgspec
+
+from server.bus.jobs import Counts
 from server.census import CHUNK
 from transport.errors import CloseCode
 from transport.quic.insight import Histogram
@@ -88,3 +91,12 @@ async def test_what_quic_connections_were_like_is_shown(site: Any) -> None:
             await value(site, f'tradewind_quic_handshake_seconds_bucket{{le="{bound}"}}') == count
         )
     assert await value(site, "tradewind_quic_handshake_seconds_sum") == 9.35
+
+
+async def test_what_parts_count_is_shown(site: Any) -> None:
+    bus, jobs = {"dropped": 2, "gaps": 0}, Counts(begun=7, parked=1)
+    site.parts.metrics.watch(counts=lambda: {"bus": bus, "jobs": msgspec.structs.asdict(jobs)})
+    assert await value(site, 'tradewind_bus_total{what="dropped"}') == 2
+    assert await value(site, 'tradewind_jobs_total{what="begun"}') == 7
+    jobs.begun += 1
+    assert await value(site, 'tradewind_jobs_total{what="begun"}') == 8

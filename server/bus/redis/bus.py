@@ -54,6 +54,11 @@ class RedisBus:
         return self._publisher.late
 
     @property
+    def counts(self) -> dict[str, int]:
+        """For the metrics."""
+        return {"dropped": self.dropped, "late": self.late, "gaps": self.gaps}
+
+    @property
     def waiting(self) -> int:
         """Events that Redis does not have yet."""
         return self._publisher.waiting
