@@ -61,7 +61,15 @@ def _messages_postgres() -> None:
         sa.Column("terms", TSVECTOR, nullable=False),
         place=sa.Column("place", NUMBER, primary_key=True, nullable=False),
     )
-    op.create_index("found_terms", "found", ["terms"], postgresql_using="gin")
+    op.execute("CREATE SEQUENCE found_places")
+    # Without a list of what is still to be sorted in: whose commit fills it would sort in all of it.
+    op.create_index(
+        "found_terms",
+        "found",
+        ["terms"],
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
+    )
     op.create_index("found_shop", "found", ["shop", sa.text("place DESC")])
 
 
