@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from msgspec.structs import replace
 
+from server.domain.capacity import MAX_CAPACITY, with_capacity
 from server.domain.refusal import Code, Refusal
 from server.service.guard import guarded
 from server.service.passwords import Passwords
@@ -61,7 +62,14 @@ class SetPassword(Struct, frozen=True, tag=True):
     password: str
 
 
-Request = AddShop | ListShops | AddAgent | ListAgents | SetPassword
+class SetCapacity(Struct, frozen=True, tag=True):
+    """How many open conversations at once; None for no limit."""
+
+    email: str
+    capacity: int | None
+
+
+Request = AddShop | ListShops | AddAgent | ListAgents | SetPassword | SetCapacity
 
 
 class Done(Struct, frozen=True, tag=True):
@@ -136,13 +144,28 @@ async def _list_agents(directory: Directory, asked: ListAgents) -> Done:
 
 
 async def _set_password(directory: Directory, asked: SetPassword) -> Done:
-    agent = await directory.find_agent(asked.email)
-    if agent is None:
-        says = f"there is no agent {asked.email}; see `tradewind agent list`"
-        raise Refusal(Code.NOT_FOUND, says)
+    agent = await _find(directory, asked.email)
     agent = replace(agent, password_hash=await _hash(asked.password))
     await directory.put_agent(agent)
     return Done(agents=[agent])
+
+
+async def _set_capacity(directory: Directory, asked: SetCapacity) -> Done:
+    if asked.capacity is not None and not 0 <= asked.capacity <= MAX_CAPACITY:
+        says = f"a capacity lies between 0 and {MAX_CAPACITY}; leave it out for no limit"
+        raise Refusal(Code.INVALID, says)
+    agent = await _find(directory, asked.email)
+    agent = replace(agent, settings=with_capacity(agent.settings, asked.capacity))
+    await directory.put_agent(agent)
+    return Done(agents=[agent])
+
+
+async def _find(directory: Directory, email: str) -> Agent:
+    agent = await directory.find_agent(email)
+    if agent is None:
+        says = f"there is no agent {email}; see `tradewind agent list`"
+        raise Refusal(Code.NOT_FOUND, says)
+    return agent
 
 
 _HANDLERS: dict[type, Callable[[Directory, Any], Awaitable[Done]]] = {
@@ -151,6 +174,7 @@ _HANDLERS: dict[type, Callable[[Directory, Any], Awaitable[Done]]] = {
     AddAgent: _add_agent,
     ListAgents: _list_agents,
     SetPassword: _set_password,
+    SetCapacity: _set_capacity,
 }
 
 

@@ -1,6 +1,6 @@
 """`tradewind shop …` and `tradewind agent …`.
 
-May import: admin, config, control; options.
+May import: admin, config, control; domain; options.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from rich.table import Table
 from server import admin, control
 from server.cli.options import Config, Database, DataDir, faults, out, settings_of, stop
 from server.config import Settings
+from server.domain.capacity import capacity
 
 shops = typer.Typer(help="Add and list shops.", no_args_is_help=True)
-agents = typer.Typer(help="Add and list agents, and set their passwords.", no_args_is_help=True)
+agents = typer.Typer(
+    help="Add and list agents, set their passwords and capacities.", no_args_is_help=True
+)
 
 Password = Annotated[
     str,
@@ -94,9 +97,16 @@ def agent_list(
     """List the agents of a shop."""
     settings = settings_of(config, database=database, data_dir=data_dir)
     found = _do(settings, admin.ListAgents(shop)).agents
-    table = Table("e-mail", "name", "role", "active")
+    table = Table("e-mail", "name", "role", "active", "capacity")
     for agent in found:
-        table.add_row(agent.email, agent.name, agent.role, "yes" if agent.active else "no")
+        limit = capacity(agent.settings)
+        table.add_row(
+            agent.email,
+            agent.name,
+            agent.role,
+            "yes" if agent.active else "no",
+            "no limit" if limit is None else str(limit),
+        )
     out.print(table)
 
 
@@ -112,6 +122,26 @@ def agent_password(
     settings = settings_of(config, database=database, data_dir=data_dir)
     [agent] = _do(settings, admin.SetPassword(email, password)).agents
     out.print(f"{agent.email} has a new password.")
+
+
+@agents.command("capacity")
+def agent_capacity(
+    email: Annotated[str, typer.Argument(help="The agent's e-mail address.")],
+    most: Annotated[
+        int | None, typer.Argument(help="How many; left out: no limit.", show_default=False)
+    ] = None,
+    config: Config = None,
+    database: Database = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Set how many open conversations an agent may have at once.
+
+    Who has more already keeps them, and gets no others until they have fewer.
+    """
+    settings = settings_of(config, database=database, data_dir=data_dir)
+    [agent] = _do(settings, admin.SetCapacity(email, most)).agents
+    limit = "any number of" if most is None else f"at most {most}"
+    out.print(f"{agent.email} may have {limit} open conversations at once.", soft_wrap=True)
 
 
 def _do(settings: Settings, request: admin.Request) -> admin.Done:

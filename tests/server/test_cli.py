@@ -30,7 +30,7 @@ def add_shop(run: Any, *more: str) -> Any:
 @pytest.mark.parametrize(
     "verb",
     ["", "serve", "settings", "migrate", "doctor", "smoke", "shop add", "shop list", "agent add",
-     "agent list", "agent password"],
+     "agent list", "agent password", "agent capacity"],
 )  # fmt: skip
 def test_every_verb_explains_itself(run: Any, verb: str) -> None:
     done = run(*verb.split(), "--help")
@@ -76,6 +76,17 @@ def test_agents_are_added_listed_and_given_passwords(run: Any) -> None:
     assert done.exit_code == 0
 
 
+def test_agents_have_a_capacity(run: Any) -> None:
+    add_shop(run)
+    run("agent", "add", "ann@b", "--shop", "boots", "--name", "Ann", **PASSWORD)
+    assert "no limit" in run("agent", "list", "--shop", "boots").output
+    assert "at most 3 open" in run("agent", "capacity", "ann@b", "3").output
+    listed = run("agent", "list", "--shop", "boots").output
+    assert ("no limit" in listed, " 3 " in listed) == (False, True)
+    assert "any number of open" in run("agent", "capacity", "ann@b").output
+    assert "no limit" in run("agent", "list", "--shop", "boots").output
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -84,6 +95,8 @@ def test_agents_are_added_listed_and_given_passwords(run: Any) -> None:
         (("agent", "add", "a@b", "--shop", "boots", "--name", "A", "--role", "king"), "no role"),
         (("agent", "password", "nobody@b"), "no agent"),
         (("agent", "list", "--shop", "none"), "no shop"),
+        (("agent", "capacity", "nobody@b", "3"), "no agent"),
+        (("agent", "capacity", "nobody@b", "1001"), "between 0 and 1000"),
     ],
 )
 def test_mistakes_end_with_a_sentence(run: Any, words: tuple[str, ...], says: str) -> None:
