@@ -43,8 +43,8 @@ BUDGET_RATE = 2_000.0
 SHARES = (0.5, 0.99, 0.999, 1.0)
 COLUMNS = (
     "store",
-    "asked a second",
-    "accepted a second",
+    "asked/s",
+    "accepted/s",
     "p50 ms",
     "p99",
     "p99.9",
