@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { AgentClient, LinkState } from "../core/api.ts";
 import { AlertIcon } from "../ui/icons.tsx";
 import { Logo } from "./parts/Logo.tsx";
+import { sentence } from "./sentence.ts";
 
 interface DemoLogin {
   readonly email: string;
@@ -93,9 +94,6 @@ export function SignIn({ client, server }: SignInProps): VNode {
     </main>
   );
 }
-
-/** Servers speak in fragments: "the password is wrong" becomes a sentence. */
-const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.?$/, ".")}`;
 
 /** Somebody who signed out knows why they are here; somebody whose session ended is told. */
 const whyHere = (link: LinkState): string =>

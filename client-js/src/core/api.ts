@@ -205,6 +205,13 @@ export interface VisitorClient extends BaseClient {
   rate(conversation: Uuid, score: number, comment?: string): void;
 }
 
+/** Why something did not happen: a code of docs/protocol.md, section 9, and the server's words. */
+export interface Refusal {
+  readonly conversation: Uuid;
+  readonly code: string;
+  readonly message: string;
+}
+
 export interface AgentClientOptions {
   readonly server: string;
 }
@@ -224,6 +231,9 @@ export interface AgentClient extends BaseClient {
   /** Loads the timeline and keeps it live. */
   open(id: Uuid): Promise<void>;
   assign(id: Uuid, agent: PersonId | null): void;
+  /** What the server would not do last, other than taking a text (that one stays in the timeline). */
+  readonly refusal: Refusal | null;
+  dismissRefusal(): void;
   sendNote(id: Uuid, text: string): Uuid;
   /** Messages and visitors of the shop. Rejects when the server will not or cannot. */
   search(query: string, cursor: string | null): Promise<SearchPage>;

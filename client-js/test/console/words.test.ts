@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { tell } from "../../src/console/conversation/tell.ts";
 import { readPreferences } from "../../src/console/preferences.ts";
+import { refusalInWords } from "../../src/console/sentence.ts";
 import { linkText, transportName } from "../../src/console/transports.ts";
 import type { Happening } from "../../src/core/api.ts";
 
@@ -19,6 +20,13 @@ describe("happenings", () => {
     [{ kind: "rating", author: "v:1", score: 4 }, "Inês rated this conversation ★★★★☆"],
     [{ kind: "rating", author: "v:1", score: 5, comment: "Kind" }, "Inês rated this conversation ★★★★★ “Kind”"],
   ])("%o is %s", (change, expected) => expect(say(change)).toBe(expected));
+});
+
+describe("refusals", () => {
+  it.each([
+    ["at_capacity", "Ann has 3 already", "Ann has 3 already. Close one of them first, or choose somebody else."],
+    ["not_found", "there is no such agent", "There is no such agent."],
+  ])("%s", (code, message, expected) => expect(refusalInWords({ conversation: "", code, message })).toBe(expected));
 });
 
 describe("transports", () => {

@@ -10,6 +10,7 @@ import { SPEECH } from "../speech.ts";
 import type { Target } from "../useDesk.ts";
 import { Header } from "./Header.tsx";
 import { MessageActions } from "./MessageActions.tsx";
+import { Refused } from "./Refused.tsx";
 import { type Mode, ReplyBox } from "./ReplyBox.tsx";
 import { tell } from "./tell.ts";
 import { useTarget } from "./useTarget.ts";
@@ -37,6 +38,7 @@ export function Conversation(props: ConversationProps): VNode {
   return (
     <section class="conversation" aria-label="Conversation" data-testid="conversation">
       <Header {...props} />
+      <Refused client={props.client} id={props.summary.id} />
       {view === null ? <Skeleton /> : <Body {...props} view={view} />}
     </section>
   );

@@ -15,6 +15,7 @@ import type {
   Person,
   PersonId,
   Presence,
+  Refusal,
   Shop,
   Uuid,
 } from "../api.ts";
@@ -222,6 +223,15 @@ export abstract class Chat implements BaseClient {
 
   discard(_conversation: Uuid, clientId: Uuid): void {
     this.#dispatch.discard(clientId);
+  }
+
+  get refusal(): Refusal | null {
+    return this.#dispatch.dropped;
+  }
+
+  dismissRefusal(): void {
+    this.#dispatch.dismiss();
+    this.changed();
   }
 
   edit(conversation: Uuid, seq: number, text: string): void {

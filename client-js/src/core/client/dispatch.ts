@@ -24,6 +24,11 @@ const TOO_LARGE: Failure = {
   message: `A message holds at most ${MAX_TEXT} characters. Make it shorter, or send it in parts.`,
 };
 
+/** A command that is no text, refused for good: it just did not happen, and here is why. */
+export interface Dropped extends Failure {
+  readonly conversation: string;
+}
+
 export interface DispatchLink {
   readonly open: boolean;
   send(frame: Send): void;
@@ -39,6 +44,7 @@ export class Dispatch {
   #courier: Courier;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #lastId = 0;
+  #dropped: Dropped | null = null;
 
   constructor(store: KeyValue, scope: string, random: () => number, link: DispatchLink, touched: (id: string) => void) {
     this.#store = store;
@@ -52,13 +58,24 @@ export class Dispatch {
   /** Another person uses this client: their own outbox. */
   setScope(scope: string): void {
     this.#outbox = new Outbox(this.#store, scope);
+    this.#dropped = null;
     this.#courier = new Courier(this.#outbox, this.#random);
   }
 
   /** Forgets what waits and what failed: it is not the next person's. */
   clear(): void {
     this.#outbox.clear();
+    this.#dropped = null;
     this.#courier = new Courier(this.#outbox, this.#random);
+  }
+
+  /** The last one, until the person gives another command there or has read it. */
+  get dropped(): Dropped | null {
+    return this.#dropped;
+  }
+
+  dismiss(): void {
+    this.#dropped = null;
   }
 
   of(conversation: string): readonly OutboxEntry[] {
@@ -72,6 +89,7 @@ export class Dispatch {
   }
 
   enqueue(conversation: string, kind: string, body: OutboxEntry["body"]): string {
+    if (this.#dropped?.conversation === conversation) this.#dropped = null;
     const clientId = this.newId();
     const long = [...String(body.text ?? body.comment ?? "")].length > MAX_TEXT;
     const entry = this.#outbox.add({ clientId, conversation, kind, body, at: Date.now() }, long ? TOO_LARGE : null);
@@ -166,9 +184,12 @@ export class Dispatch {
   }
 
   /** A person sees and decides what becomes of a text; anything else just did not happen. */
-  #giveUp({ clientId, kind }: OutboxEntry, failure: Failure): void {
+  #giveUp({ clientId, kind, conversation }: OutboxEntry, failure: Failure): void {
     this.#courier.settled(clientId);
     if (kind === "message" || kind === "note") this.#outbox.fail(clientId, failure);
-    else this.#outbox.remove(clientId);
+    else {
+      this.#outbox.remove(clientId);
+      this.#dropped = { ...failure, conversation };
+    }
   }
 }

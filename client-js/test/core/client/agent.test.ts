@@ -241,6 +241,35 @@ describe("a conversation that another region orders", () => {
   });
 });
 
+describe("what is refused", () => {
+  test("a claim over the capacity did not happen, and says why until it is read", async () => {
+    server.append(ONE, VISITOR, "message", { text: "hello?" });
+    const chat = await signedIn();
+    await chat.open(ONE);
+    server.onSend = ({ clientId }) => ({
+      type: "refused",
+      code: "at_capacity",
+      message: "Ann has 3 open conversations already",
+      retryAfter: null,
+      clientId,
+      call: null,
+    });
+    chat.assign(ONE, AGENT);
+    expect(chat.conversation(ONE)?.assignee).toBe(AGENT);
+    await settle();
+    expect(chat.conversation(ONE)?.assignee).toBeNull();
+    expect(chat.refusal).toMatchObject({ conversation: ONE, code: "at_capacity" });
+    chat.dismissRefusal();
+    expect(chat.refusal).toBeNull();
+    chat.assign(ONE, AGENT);
+    await settle();
+    expect(chat.refusal).not.toBeNull();
+    server.onSend = null;
+    chat.assign(ONE, null);
+    expect(chat.refusal).toBeNull();
+  });
+});
+
 describe("the search", () => {
   test("finds messages page by page, each with its conversation", async () => {
     for (let n = 1; n <= 25; n++) server.append(ONE, VISITOR, "message", { text: `parcel ${n}` });
