@@ -85,7 +85,7 @@ def issue(
     if not _NAME.fullmatch(region):
         raise CertificateError(f"“{region}” is no region: use a-z, 0-9 and -, at most 63 of them.")
     end = authority.certificate.not_valid_after_utc
-    if now + lifetime > end:
+    if now.replace(microsecond=0) + lifetime > end:
         raise CertificateError(
             f"The authority expires on {end:%Y-%m-%d}, before this certificate does: let a new "
             "one succeed it."

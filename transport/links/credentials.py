@@ -47,6 +47,15 @@ BAD_CERTIFICATE, CERTIFICATE_EXPIRED, UNKNOWN_CA, CERTIFICATE_REQUIRED = 42, 45,
 """TLS alerts (RFC 8446 section 6.2)."""
 
 
+def why(error: BaseException) -> str:
+    """What kept a link from coming about, for people."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate verify failed: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or str(error)).replace("_", " ").lower()
+    return str(getattr(error, "reason", None) or error) or "no answer in time"
+
+
 class _Held(Struct, frozen=True):
     own: Holder
     trusted: tuple[x509.Certificate, ...]

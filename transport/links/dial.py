@@ -18,7 +18,7 @@ from transport.client.race import race
 from transport.client.udp import STAGGER
 from transport.errors import CloseCode, SessionClosed
 from transport.links.base import LinkInfo, Way
-from transport.links.credentials import BAD_CERTIFICATE, Credentials, PeerRefused
+from transport.links.credentials import BAD_CERTIFICATE, Credentials, PeerRefused, why
 from transport.links.guard import run_guarded
 from transport.links.link import LinkEnd
 from transport.links.quic import Chain, QuicCarrier, dial_quic
@@ -74,7 +74,7 @@ class Dial:
         except (SessionClosed, DialError, NoAddress, OSError, TimeoutError) as error:
             if link is not None:
                 link.abort()
-            reason = f"No link with {self._target} over {way}: {_reason(error)}"
+            reason = f"No link with {self._target} over {way}: {why(error)}"
             raise DialError(reason) from error
         except BaseException:
             if link is not None:
@@ -93,7 +93,7 @@ class Dial:
         try:
             carrier = await dial(address, self._credentials, self._admit)
         except (SessionClosed, PeerRefused, OSError) as error:
-            raise DialError(_reason(error)) from error
+            raise DialError(why(error)) from error
         return carrier, normalise(address[1])
 
     def _admit(self, chain: Chain) -> str:
@@ -106,10 +106,6 @@ class Dial:
 
 def _abort(reached: Reached) -> None:
     reached[0].abort()
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "reason", None) or error) or "no answer"
 
 
 def _drop(link: LinkEnd) -> None:

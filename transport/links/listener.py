@@ -22,7 +22,7 @@ import structlog
 
 from transport.errors import CloseCode, SessionClosed
 from transport.links.base import CLOSE_LINGER, Link, LinkInfo, Way
-from transport.links.credentials import ALPN, BAD_CERTIFICATE, Credentials, PeerRefused
+from transport.links.credentials import ALPN, BAD_CERTIFICATE, Credentials, PeerRefused, why
 from transport.links.guard import run_guarded
 from transport.links.link import LinkEnd, Serve
 from transport.links.machine import HELLO_DEADLINE
@@ -119,13 +119,12 @@ class Listener:
         if len(self._running) >= MAX_CONNECTIONS:
             sock.close()
             return
+        peer = normalise(address)
 
         async def shake() -> TcpCarrier:
-            carrier = await accept_tcp(sock, self._credentials)
-            await carrier.admit(self.admit)
-            return carrier
+            return await accept_tcp(sock, peer, self._credentials, self.admit)
 
-        self._start(shake, normalise(address), Way.TCP)
+        self._start(shake, peer, Way.TCP)
 
     # Inside.
 
@@ -139,8 +138,7 @@ class Listener:
             async with asyncio.timeout(HELLO_DEADLINE):
                 carrier = await shake()
         except (SessionClosed, PeerRefused, OSError, TimeoutError) as error:
-            reason = getattr(error, "reason", None) or str(error) or "no handshake in time"
-            log.warning("link.refused", peer=peer[0], way=str(way), reason=str(reason))
+            log.warning("link.refused", peer=peer[0], way=str(way), reason=why(error))
             return
         info = LinkInfo(region=carrier.region, way=way, peer=peer, dialled=False)
         link = LinkEnd(carrier, info)
@@ -148,8 +146,14 @@ class Listener:
 
     async def _once_live(self, link: Link) -> None:
         assert isinstance(link, LinkEnd)
-        await link.live()
         region = link.info.region
+        try:
+            await link.live()
+        except SessionClosed as closed:
+            if closed.code != CloseCode.NORMAL:  # which says that another way was faster
+                way, peer = str(link.info.way), link.info.peer[0]
+                log.warning("link.refused", peer=peer, way=way, reason=closed.reason)
+            return
         older, self._links[region] = self._links.get(region), link
         if older is not None:
             older.close(CloseCode.GOING_AWAY, "a newer link has taken its place")

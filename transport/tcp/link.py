@@ -64,7 +64,9 @@ class Link:
         "_out",
         "_reading",
         "_shaking",
+        "_shook",
         "_sock",
+        "fault",
         "owner",
         "peer",
     )
@@ -75,14 +77,19 @@ class Link:
         sock: socket.socket,
         peer: tuple[str, int],
         gone: Callable[[Link], None],
+        shook: Callable[[], None] | None = None,
     ) -> None:
-        """`sock` is connected and does not block; an SSLSocket has not shaken hands yet. `gone` is
-        called when it is closed."""
+        """`sock` is connected and does not block; an SSLSocket has not shaken hands yet, and a
+        client's begins to. `gone` is called when it is closed, `shook` when the handshake is over,
+        one way or the other."""
         self.owner: Owner | None = None
+        self.fault: Exception | None = None
+        """What broke the connection, where the system or OpenSSL says it."""
         self.peer = peer
         self._loop = loop
         self._sock = sock
         self._gone = gone
+        self._shook = shook
         self._fd = sock.fileno()
         self._shaking = isinstance(sock, ssl.SSLSocket)
         self._out: bytearray | None = None
@@ -95,6 +102,8 @@ class Link:
         self._heard_end = False
         self._reading = True
         loop.add_reader(self._fd, self._readable)
+        if isinstance(sock, ssl.SSLSocket) and not sock.server_side:
+            self._shake()
 
     # What is known of it.
 
@@ -148,8 +157,9 @@ class Link:
             data = self._sock.recv(RECORD)
         except _WANTS_READ:
             return
-        except OSError:
+        except OSError as error:
             # SSLWantWriteError among them: a client that wants our keys changed and reads nothing.
+            self.fault = error
             self._lost()
             return
         if not data:
@@ -167,13 +177,16 @@ class Link:
         except ssl.SSLWantWriteError:
             self._loop.add_writer(self._fd, self._shake)
             return
-        except ssl.SSLError:
-            self._shaking = False
+        except ssl.SSLError as error:
+            self._shaking, self.fault = False, error
             self.close()  # It should still read which alert it got.
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            self.fault = error
             self._lost()
         else:
             self._shaking = False
+        if self._shook is not None:
+            self._shook()
 
     def _end(self) -> None:
         """The peer says no more."""
