@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from server.bus.base import Appended, Bus, Event, Typed
+from server.bus.base import MAX_WAITING, Appended, Bus, Event, Typed
 from server.bus.redis import RedisBus
 from server.bus.redis.scripts import Keys
 from storage.base import Entry
@@ -480,6 +480,46 @@ async def test_a_wrong_password_is_not_the_end(own_redis: Callable[..., RedisSer
         await redis.config_set("requirepass", "wrong")  # Mended, at the other end.
         await until(lambda: done == [1] and joins.done())
     await redis.aclose()
+
+
+async def test_one_that_is_full_is_as_one_that_is_away(
+    own_redis: Callable[..., RedisServer],
+) -> None:
+    server = own_redis()
+    redis = connect(server.url)
+    async with worker(server.url) as bus:
+        got: list[Event] = []
+        await bus.subscribe("shop", got.append)
+        await redis.config_set("maxmemory", 1)
+        bus.publish("shop", entry(1))
+        await asyncio.sleep(0.2)
+        assert bus.waiting == 1
+        await redis.config_set("maxmemory", 0)
+        await until(lambda: seqs(got) == [1])
+        await round_trip(bus)
+        assert seqs(got) == [1]
+        assert bus.gaps == 0
+    await redis.aclose()
+
+
+async def test_what_waits_while_it_is_away_is_bounded(
+    own_redis: Callable[..., RedisServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = own_redis()
+    server.kill()
+    async with worker(server.url) as bus:
+        bus.publish("shop", entry(1))
+        await asyncio.sleep(0.1)  # This one is under way, again and again.
+        for seq in range(2, MAX_WAITING + 10):
+            bus.publish("shop", entry(seq))
+        assert bus.dropped == 8
+    monkeypatch.setattr("server.bus.redis.publisher.MAX_WAITING_BYTES", 1000)
+    async with worker(server.url) as bus:
+        for seq in range(100):
+            bus.publish("shop", entry(seq))
+        assert bus.waiting + bus.dropped == 100
+        assert 0 < bus.waiting <= 20
+        assert bus.counts["dropped"] == bus.dropped
 
 
 async def test_sentinel_leads_to_another_master_under_traffic(tmp_path: Path) -> None:

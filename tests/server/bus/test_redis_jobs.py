@@ -124,6 +124,9 @@ async def test_redis_away_and_back_empty(own_redis: Callable[..., RedisServer]) 
         await redis.flushall()
         await jobs.put("work", b"4")
         await none_left(jobs)
+        await redis.config_set("maxmemory", 1)
+        with pytest.raises(JobsUnavailable, match="maxmemory"):
+            await jobs.put("work", b"5")
     assert done == [b"1", b"3", b"4"]
     await redis.aclose()
 
