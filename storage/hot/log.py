@@ -53,7 +53,7 @@ class HotLog:
         bounds = (self._gate, tuning.deadline, tuning.together)
         self._puts = Batch[Sequence[Entry], bool](index.put, *bounds, self._behind.left)
         self._looks = Batch[Sequence[Look], list[Seen | Begun | None]](index.look, *bounds)
-        self._fills = Batch[Built, bool](index.fill, *bounds)
+        self._fills = Batch[Built, bool](index.fill, self._gate, tuning.patience, tuning.together)
         self._building: dict[UUID, asyncio.Task[None]] = {}
         self._closed = False
         self.hits = 0
@@ -155,7 +155,7 @@ class HotLog:
     async def _read(self, look: Look, cut: Cut) -> list[Entry] | None:
         """The answer, from the index or from a set that is being built; None: ask the log."""
         if (building := self._building.get(look.conversation)) is not None:
-            await asyncio.wait({building})
+            await asyncio.wait({building}, timeout=self._tuning.deadline)
         [answer] = await self._look([look])
         found: list[Entry] | None = None
         if isinstance(answer, Seen):

@@ -22,7 +22,7 @@ class Tuning(Struct, frozen=True):
     pause: float = 0.5
     """Seconds after which a Redis that did not answer is tried again, apart."""
     patience: float = 2.0
-    """Seconds that such a trial waits for its answer."""
+    """Seconds that such a trial waits, and a set that is filled: nobody waits for either."""
     building: float = 5.0
     """Seconds in which a set must be filled once it is begun."""
     builds: int = 32
