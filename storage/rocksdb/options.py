@@ -25,12 +25,10 @@ WRITE_BUFFER = 16 * MEBIBYTE
 file; at some 600 bytes an entry that is every 25,000 entries or so."""
 WRITE_BUFFERS = 3
 """Such tables in memory: one that is written to, the others on their way to disk. When all are
-full, writes wait for the disk."""
+full, writes wait for the disk. Each has a write-ahead log as large as it is: together they are what
+there is to read again after a crash."""
 CACHE = 64 * MEBIBYTE
 """Blocks of files kept in memory, their indexes and filters among them."""
-WAL_BYTES = 64 * MEBIBYTE
-"""The write-ahead logs together, over which the oldest table in memory is written to disk. It is
-also what there is to read again after a crash."""
 WALS_RECYCLED = 2
 """Write-ahead logs kept to be written over: syncing a file that does not grow is quicker."""
 OPEN_FILES = 256
@@ -80,7 +78,6 @@ def _memory(options: Options) -> None:
 
 
 def _files(options: Options) -> None:
-    options.set_max_total_wal_size(WAL_BYTES)
     options.set_recycle_log_file_num(WALS_RECYCLED)
     options.set_target_file_size_base(FILE)
     options.set_level_compaction_dynamic_level_bytes(True)
