@@ -69,10 +69,12 @@ class Ear:
 
 
 @asynccontextmanager
-async def listening(credentials: Credentials, *, welcome: Welcome = anybody) -> AsyncIterator[Ear]:
+async def listening(
+    credentials: Credentials, *, welcome: Welcome = anybody, port: int = 0
+) -> AsyncIterator[Ear]:
     ear = Ear()
     ear.listener = Listener(credentials, ear.serve, welcome=welcome)
-    async with ear.listener.listening(HOST, 0) as ear.port:
+    async with ear.listener.listening(HOST, port) as ear.port:
         yield ear
 
 
