@@ -10,4 +10,5 @@ redis_load.py    the load of a region
 places.py        what a load should be, by the log and the journal
 change.py        what a transaction about a place says
 assignment.py    assignment against capacity
+    assembly.py      puts them together
 """

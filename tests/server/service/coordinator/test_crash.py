@@ -190,7 +190,7 @@ class _Clock:
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("scene", ["a claim", "a claim behind a stale load"])
 def test_killed_at_every_step(
     tmp_path: Path, redis_server: RedisServer, redis_prefix: str, scene: str
 ):

@@ -18,16 +18,13 @@ import msgspec
 
 from server.bus.local import LocalBus
 from server.domain.capacity import with_capacity
-from server.domain.people import Caller, Role, who
+from server.domain.people import Caller, Role
 from server.service.chat import Chat
 from server.service.conversations import Conversations
-from server.service.coordinator.assignment import Assignments, participants
+from server.service.coordinator.assembly import assemble
 from server.service.coordinator.base import Locks
-from server.service.coordinator.change import KIND
-from server.service.coordinator.coordinator import Coordinator
 from server.service.coordinator.load import Load
 from server.service.coordinator.locks import Holding
-from server.service.coordinator.places import Places
 from storage.base import Agent, Directory, Entry, Journal, MessageLog, Shop, Visitor
 from transport.uuid7 import uuid7
 from transport.wire.codec import pack
@@ -165,20 +162,17 @@ class Process:
         self.chat = Chat(
             log, directory, self.conversations, bus.publish, now=now, observe=lambda _: None
         )
-        self.places = Places(load, journal, directory, self.conversations)
-        self.conversations.taken = self.places.taken
-        taking_part = participants(self.chat.append, self.conversations, self.places)
-        self.coordinator = Coordinator(
+        self.coordinator = assemble(
+            self.chat,
+            self.conversations,
+            directory,
             journal,
             Holding(locks, lease=lease, patience=patience),
-            {KIND: taking_part},
+            load,
             now=now,
             patience=patience,
             stale=stale,
         )
-        assignments = Assignments(self.coordinator, directory, self.conversations, self.chat.append)
-        self.take = assignments.take
-        self.chat.detour = assignments.take
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -211,10 +205,6 @@ class Process:
 
     async def set_status(self, conversation: UUID, status: str, by: Caller = ANN) -> Entry:
         return await self.chat.send(by, uuid7(), conversation, "status", pack({"status": status}))
-
-
-def text_id(caller: Caller) -> str:
-    return who(caller.role, caller.id)
 
 
 async def recovered(process: Process, patience: float = 15.0) -> None:
