@@ -29,8 +29,10 @@ from bench.scenarios.latency import latency
 from bench.scenarios.link import link
 from bench.scenarios.persist import persist
 from bench.scenarios.relay import relay
+from bench.scenarios.resume import resume
 from bench.scenarios.roam import roam
 from bench.scenarios.roll import roll
+from bench.scenarios.search import search
 from bench.scenarios.stall import stall
 
 cli = typer.Typer(
@@ -43,6 +45,7 @@ cli.command("link")(link)
 cli.command("latency")(latency)
 cli.command("connect")(connect)
 cli.command("relay")(relay)
+cli.command("resume")(resume)
 cli.command("roam")(roam)
 cli.command("roll")(roll)
 cli.command("capacity")(capacity)
@@ -52,6 +55,7 @@ cli.command("flood")(flood)
 cli.command("stall")(stall)
 cli.command("persist")(persist)
 cli.command("crash")(crash)
+cli.command("search")(search)
 
 
 @cli.command("profiles")

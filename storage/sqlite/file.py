@@ -23,6 +23,13 @@ from storage.sqlite.connect import FileLock, connect, translate
 
 T = TypeVar("T")
 
+MERGE = "INSERT INTO found_terms (found_terms, rank) VALUES ('merge', {})"
+LEAST_MERGED, MERGED_PER_ROW = 16, 1
+"""Pages of the index of words that a commit merges: at least, and for each row that it added. Left
+to itself, FTS5 does the same work in bursts of ten times as much, which a commit would wait for."""
+OWN_CHANGES = 4
+"""Changes that SQLite counts, and a checkpoint should not, for each row that the index adds: they
+are small, and lie beside each other in the log."""
 READERS = 2
 """Threads that read, each with a connection of its own."""
 
@@ -45,16 +52,22 @@ class Writer:
             raise translate(error, path) from error
         self._checkpointer = Checkpointer(path)
         self._changes = 0
+        self.indexed = 0
+        """Rows that the open transaction added to the index of words."""
 
     def begin(self) -> None:
         """See Transactions."""
         self._execute("BEGIN IMMEDIATE")
         self._changes = self.connection.total_changes
+        self.indexed = 0
 
     def commit(self) -> None:
         """See Transactions."""
+        if self.indexed:
+            self._execute(MERGE.format(max(LEAST_MERGED, MERGED_PER_ROW * self.indexed)))
         self._execute("COMMIT")
-        written = self.connection.total_changes - self._changes
+        changes = self.connection.total_changes - self._changes
+        written = max(changes - OWN_CHANGES * self.indexed, min(changes, 1))
         self._checkpointer.after_commit(self.connection, written)
 
     def rollback(self) -> None:

@@ -103,7 +103,7 @@ def _append_one(draft: Draft, writer: Writer) -> Appended | Conflict:
     if inserted:
         writer.heads[conversation] = Head(head.epoch, seq)
         entry = place(draft, head.epoch, seq)
-        search.take(writer.connection, draft, entry)
+        search.take(writer, draft, entry)
         return Appended(entry, fresh=True)
     [stored] = _entries(writer.connection, FIND, (conversation, draft.author, client_id))
     return answer_resend(draft, stored)

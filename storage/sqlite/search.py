@@ -110,15 +110,15 @@ def count_unindexed(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT count(*) FROM unindexed").fetchone()[0])
 
 
-def take(connection: sqlite3.Connection, draft: Draft, entry: Entry) -> None:
+def take(writer: Writer, draft: Draft, entry: Entry) -> None:
     """Do what a stored draft says of how messages are found (writer thread)."""
     findable = draft.findable
     if findable is None:
         return
-    conversation = entry.conversation.bytes
+    connection, conversation = writer.connection, entry.conversation.bytes
     if findable.seq is None:
         found = Found(entry.seq, entry.author, entry.kind, entry.at, findable.text)
-        _add(connection, conversation, findable.shop, found)
+        _add(writer, conversation, findable.shop, found)
         return
     row = connection.execute(
         "SELECT id, shop, text FROM found WHERE conversation = ? AND seq = ?",
@@ -131,6 +131,7 @@ def take(connection: sqlite3.Connection, draft: Draft, entry: Entry) -> None:
     if findable.text:
         connection.execute("UPDATE found SET text = ? WHERE id = ?", (findable.text, id))
         connection.execute(ADD_TERMS, (id, _name(shop), " ".join(terms(findable.text))))
+        writer.indexed += 1
     else:
         connection.execute("DELETE FROM found WHERE id = ?", (id,))
 
@@ -149,12 +150,14 @@ def call(connection: sqlite3.Connection, visitor: Visitor) -> None:
     )
 
 
-def _add(connection: sqlite3.Connection, conversation: bytes, shop: str, found: Found) -> None:
+def _add(writer: Writer, conversation: bytes, shop: str, found: Found) -> None:
+    connection = writer.connection
     place = first_place(found.at)
     rest = (shop, conversation, found.seq, found.author, found.kind, found.at, found.text)
     while not connection.execute(ADD, (place, *rest)).rowcount:
         place += 1  # another message of the same millisecond
     connection.execute(ADD_TERMS, (place, _name(shop), " ".join(terms(found.text))))
+    writer.indexed += 1
 
 
 def _name(shop: str) -> str:
@@ -205,7 +208,7 @@ def _index(
         connection.execute(DROP_TERMS, (id, _name(where), " ".join(terms(text))))
     connection.execute("DELETE FROM found WHERE conversation = ?", (conversation,))
     for one in sorted(found, key=lambda one: one.at):
-        _add(connection, conversation, shop, one)
+        _add(writer, conversation, shop, one)
     visitor = connection.execute(VISITOR_OF, (conversation,)).fetchone()
     if visitor is not None:
         call(connection, VISITORS.record(visitor))

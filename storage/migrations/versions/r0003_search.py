@@ -52,6 +52,8 @@ def _messages_sqlite() -> None:
         "CREATE VIRTUAL TABLE found_terms USING fts5"
         "(shop, terms, content='', columnsize=0, tokenize='ascii', prefix='1 2')"
     )
+    # Who writes merges its lists, a little at every commit (storage/sqlite/file.py).
+    op.execute("INSERT INTO found_terms (found_terms, rank) VALUES ('automerge', 0)")
 
 
 def _messages_postgres() -> None:
@@ -62,7 +64,7 @@ def _messages_postgres() -> None:
         place=sa.Column("place", NUMBER, primary_key=True, nullable=False),
     )
     op.execute("CREATE SEQUENCE found_places")
-    # Without a list of what is still to be sorted in: whose commit fills it would sort in all of it.
+    # Without a list of what is to be sorted in later: whose commit fills it would have to do it.
     op.create_index(
         "found_terms",
         "found",
