@@ -16,6 +16,14 @@ from storage.remote.client import (
     RemoteLog,
     RemoteSearch,
 )
-from storage.remote.server import serving
+from storage.remote.server import answering, serving
 
-__all__ = ["Link", "RemoteDirectory", "RemoteJournal", "RemoteLog", "RemoteSearch", "serving"]
+__all__ = [
+    "Link",
+    "RemoteDirectory",
+    "RemoteJournal",
+    "RemoteLog",
+    "RemoteSearch",
+    "answering",
+    "serving",
+]

@@ -16,7 +16,7 @@ May import: base, commit's Bounds, journal, limits, framing, messages.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,15 @@ from storage.commit import Bounds
 from storage.journal import weigh_record
 from storage.limits import weigh
 from storage.remote.framing import Splitter, frame
-from storage.remote.messages import METHODS, Call, Done, decode_answer, encode, raised
+from storage.remote.messages import (
+    METHODS,
+    Call,
+    Done,
+    Method,
+    decode_answer,
+    encode,
+    raised,
+)
 
 PATIENCE = 5.0
 """Seconds for which a call that was under way waits for the store to come back."""
@@ -116,9 +124,14 @@ class Link:
     """The way to one store, for one event loop: what RemoteLog and RemoteDirectory share."""
 
     def __init__(
-        self, path: Path, bounds: Bounds | None = None, patience: float = PATIENCE
+        self,
+        path: Path,
+        bounds: Bounds | None = None,
+        patience: float = PATIENCE,
+        table: Mapping[str, Method] = METHODS,
     ) -> None:
         self.path = path
+        self._table = table
         self._bounds = bounds or Bounds()
         self._patience = patience
         self._wire = _Wire()
@@ -142,7 +155,7 @@ class Link:
             self._bytes -= size
             if not self._drafts:
                 self._idle.set()
-        return METHODS[name].value.decode(value)
+        return self._table[name].value.decode(value)
 
     async def close(self) -> None:
         """Wait for what is under way, then disconnect. May be called more than once."""

@@ -15,12 +15,10 @@ import inspect
 import typing
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from msgspec import Raw, Struct
 
-from storage import base
 from storage.base import (
     Directory,
     Journal,
@@ -95,7 +93,7 @@ def raised(answer: Failed) -> Exception:
 
 
 def _method(name: str, function: Callable[..., Any]) -> Method:
-    hints = typing.get_type_hints(function, vars(base) | {"UUID": UUID})
+    hints = typing.get_type_hints(function)
     returns = hints.pop("return")
     parameters = tuple(inspect.signature(function).parameters)[1:]
     fields = [(parameter, hints[parameter]) for parameter in parameters]
@@ -105,10 +103,14 @@ def _method(name: str, function: Callable[..., Any]) -> Method:
     )
 
 
-METHODS = {
-    name: _method(name, function)
-    for seam in (MessageLog, Directory, Search, Journal)
-    for name, function in inspect.getmembers(seam, inspect.iscoroutinefunction)
-    if name != "close"
-}
-"""All that can be called. `close` is each side's own affair."""
+def table(*seams: type) -> dict[str, Method]:
+    """All that can be called of these seams. `close` is each side's own affair."""
+    return {
+        name: _method(name, function)
+        for seam in seams
+        for name, function in inspect.getmembers(seam, inspect.iscoroutinefunction)
+        if name != "close"
+    }
+
+
+METHODS = table(MessageLog, Directory, Search, Journal)

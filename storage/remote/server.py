@@ -11,8 +11,8 @@ May import: base, framing, messages, unix.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from msgspec import Raw
 
 from storage.base import Directory, Journal, MessageLog, Search, StoreUnavailable
 from storage.remote.framing import Splitter, frame
-from storage.remote.messages import METHODS, Call, Done, decode_call, encode, failed
+from storage.remote.messages import METHODS, Call, Done, Method, decode_call, encode, failed
 from storage.remote.unix import bind, remove
 
 MAX_UNDER_WAY = 16_384
@@ -32,20 +32,25 @@ MAX_UNSENT = 16_777_216
 log = structlog.get_logger("tradewind.store")
 
 
-@asynccontextmanager
-async def serving(
+def serving(
     path: Path,
     messages: MessageLog,
     directory: Directory,
     search: Search | None = None,
     journal: Journal | None = None,
+) -> AbstractAsyncContextManager[None]:
+    """Answer for a store at `path` until the block is left. Raises OSError when it cannot be
+    bound."""
+    return answering(path, (messages, directory, search, journal), METHODS)
+
+
+@asynccontextmanager
+async def answering(
+    path: Path, seams: Sequence[object], table: Mapping[str, Method]
 ) -> AsyncIterator[None]:
-    """Answer at `path` until the block is left. Raises OSError when it cannot be bound."""
+    """Answer the calls of a table with what has its methods."""
     methods: dict[str, Callable[..., Awaitable[Any]]] = {
-        name: getattr(seam, name)
-        for name in METHODS
-        for seam in (messages, directory, search, journal)
-        if hasattr(seam, name)
+        name: getattr(seam, name) for name in table for seam in seams if hasattr(seam, name)
     }
     connections: set[_Connection] = set()
     bound = bind(path)
@@ -53,7 +58,7 @@ async def serving(
     try:
         async with asyncio.TaskGroup() as tasks:
             server = await asyncio.get_running_loop().create_unix_server(
-                lambda: _Connection(methods, tasks, connections), sock=bound
+                lambda: _Connection(table, methods, tasks, connections), sock=bound
             )
             try:
                 yield
@@ -76,10 +81,12 @@ class _Connection(asyncio.Protocol):
 
     def __init__(
         self,
+        table: Mapping[str, Method],
         methods: dict[str, Callable[..., Awaitable[Any]]],
         tasks: asyncio.TaskGroup,
         connections: set[_Connection],
     ) -> None:
+        self._table = table
         self._methods = methods
         self._tasks = tasks
         self._connections = connections
@@ -146,7 +153,7 @@ class _Connection(asyncio.Protocol):
         self._regulate()
 
     async def _carry_out(self, call: Call) -> Any:
-        method = METHODS.get(call.method)
+        method = self._table.get(call.method)
         if method is None:
             raise ValueError(f"the store has no method {call.method}")
         read = method.arguments.decode(call.arguments)

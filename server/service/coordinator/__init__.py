@@ -10,5 +10,6 @@ redis_load.py    the load of a region
 places.py        what a load should be, by the log and the journal
 change.py        what a transaction about a place says
 assignment.py    assignment against capacity
-    assembly.py      puts them together
+remote.py        locks and loads that another process of this host keeps
+assembly.py      puts them together
 """
