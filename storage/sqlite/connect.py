@@ -22,8 +22,10 @@ STATEMENTS_CACHED = 64
 """Prepared statements kept per connection; more than we have."""
 NO_ROOM = 1_048_576
 """Free bytes under which an I/O error is taken for a full disk."""
-WAL_KEPT = 67_108_864
-"""Bytes to which a write-ahead log that grew is cut back after a checkpoint."""
+WAL_KEPT = 268_435_456
+"""Bytes to which a write-ahead log that grew is cut back after a checkpoint. It is more than the
+log holds at a steady rate: syncing what is written over takes half as long as syncing a file that
+grows."""
 
 
 def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
