@@ -24,8 +24,8 @@ NO_ROOM = 1_048_576
 """Free bytes under which an I/O error is taken for a full disk."""
 WAL_KEPT = 268_435_456
 """Bytes to which a write-ahead log that grew is cut back after a checkpoint. It is more than the
-log holds at a steady rate: syncing what is written over takes half as long as syncing a file that
-grows."""
+log holds at a steady rate: syncing what is written over is quicker than syncing a file that grows.
+"""
 
 
 def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
