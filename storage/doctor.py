@@ -60,7 +60,7 @@ def check(url: str) -> list[Finding]:
         return [Finding("storage", Level.WARN, "kept in memory, lost at the end", mend)]
     if isinstance(place, RocksDBPlace):
         return list(_rocksdb(place, url))
-    return list(_sqlite(place.path, url))
+    return [*_sqlite(place.path, url), *_index(place.path)]
 
 
 def _rocksdb(place: RocksDBPlace, url: str) -> Iterator[Finding]:
@@ -74,6 +74,7 @@ def _rocksdb(place: RocksDBPlace, url: str) -> Iterator[Finding]:
     elif (folder / "CURRENT").exists():
         yield Finding("log", Level.OK, f"RocksDB in {folder}")
         yield from _sqlite(place.directory, url)
+        yield Finding("search", Level.OK, "a log on RocksDB has no index: searches are refused")
     else:
         yield Finding("log", Level.OK, f"the log will be made in {folder} at the first start")
         yield from _sqlite(place.directory, url)
@@ -87,7 +88,6 @@ def _sqlite(path: Path, url: str) -> Iterator[Finding]:
     yield _reachable(path)
     yield _schema(path, url)
     yield from _settings(path)
-    yield from _index(path)
 
 
 def _missing(path: Path) -> Iterator[Finding]:
@@ -155,6 +155,8 @@ def _settings(path: Path) -> Iterator[Finding]:
 
 
 def _index(path: Path) -> Iterator[Finding]:
+    if not path.exists():
+        return
     try:
         with closing(connect(path, readonly=True)) as connection:
             count = count_unindexed(connection)
