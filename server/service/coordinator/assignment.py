@@ -45,6 +45,8 @@ from server.service.coordinator.places import Places
 from server.service.guard import guarded
 from storage.base import Agent, Directory, Draft, Entry
 
+UNDECIDED = "this cannot be decided now, try again in a moment"
+
 Append = Callable[[Draft], Awaitable[Entry]]
 """Appends and publishes. Raises Refusal."""
 
@@ -148,13 +150,16 @@ class Assignments:
             asked = transaction(draft, agent.id, limit)
             try:
                 outcome = await self._coordinator.run(asked)
-            except (LockBusy, LockUnavailable) as error:
-                log.warning("assignment.not_decided", reason=str(error))
+            except LockBusy as error:
+                log.info("assignment.not_decided", reason=str(error))
                 raise Refusal(Code.BUSY, "somebody else is at it, try again in a moment") from error
+            except LockUnavailable as error:
+                log.warning("assignment.not_decided", reason=str(error))
+                raise Refusal(Code.UNAVAILABLE, UNDECIDED) from error
         if outcome.reason is not None and not isinstance(outcome.reason, Outdated):
             raise Refusal(Code.AT_CAPACITY, f"{agent.name} has {_as_many(limit)} already")
         if not outcome.committed:
-            raise Refusal(Code.UNAVAILABLE, "this could not be decided, try again in a moment")
+            raise Refusal(Code.UNAVAILABLE, UNDECIDED)
         # Decided before, or not yet written everywhere: the entry is there, or may be appended.
         value = outcome.values[0] if outcome.values else await self._append(draft)
         if isinstance(value, Refusal):
