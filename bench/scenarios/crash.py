@@ -30,8 +30,9 @@ from bench.load import meter, people
 from bench.load.crossfire import Crossfire, Report
 from bench.load.helper import helper
 from bench.load.history import Breaches, check
-from bench.load.house import House, house
+from bench.load.house import House
 from bench.load.ledger import Heard, heard
+from bench.load.site import Kind, Site, site
 from bench.options import (
     BenchError,
     HtmlFile,
@@ -49,6 +50,8 @@ PATIENCE = 60.0
 BOUT = 25
 """Kills after which the logs are looked at, and everybody begins anew."""
 LOOK = 0.02
+AWAY = (0.0, 3.0)
+"""Seconds that a database is away: from, to."""
 CALM = (0.3, 2.0)
 """Seconds between a recovery and the next kill: from, to."""
 
@@ -56,6 +59,7 @@ CALM = (0.3, 2.0)
 class Crashes(Struct, frozen=True, kw_only=True):
     """What to do."""
 
+    kind: Kind
     rounds: int
     victims: tuple[str, ...]
     visitors: int
@@ -100,8 +104,11 @@ class Told(Struct, frozen=True):
 def crash(
     rounds: Annotated[int, typer.Option(min=1, help="Kills.")] = 100,
     victims: Annotated[
-        str, typer.Option(help="Who may be killed, with commas between: see below.")
-    ] = "worker,store,server",
+        str | None, typer.Option(help="Who may be killed, with commas between: see below.")
+    ] = None,
+    embedded: Annotated[
+        bool, typer.Option(help="The embedded store, not PostgreSQL and Redis.")
+    ] = False,
     visitors: Annotated[int, typer.Option(min=1, help="Shoppers, each with a conversation.")] = 12,
     agents: Annotated[int, typer.Option(min=0, help="Agents' sessions.")] = 4,
     rate: Annotated[float, typer.Option(help="Messages a second of each.")] = 1.0,
@@ -113,13 +120,17 @@ def crash(
     """Kill parts of a site under load, again and again; is anything lost, doubled or moved.
 
     Victims: worker and store (one process of the server; with more than one worker), server (all of
-    its processes at once).
+    its processes at once), postgres, redis, and flush (Redis forgets all it has). Left out: all
+    that there are.
     """
     with faults():
-        names = tuple(victims.split(","))
-        if unknown := set(names) - set(VICTIMS):
-            raise BenchError(f"no such victim: {', '.join(unknown)}; there is {', '.join(VICTIMS)}")
+        kind: Kind = "embedded" if embedded else "site"
+        names = EVERYBODY[kind] if victims is None else tuple(victims.split(","))
+        if unknown := set(names) - set(EVERYBODY[kind]):
+            there = ", ".join(EVERYBODY[kind])
+            raise BenchError(f"no such victim: {', '.join(unknown)}; there is {there}")
         plan = Crashes(
+            kind=kind,
             rounds=rounds,
             victims=names,
             visitors=visitors,
@@ -138,16 +149,17 @@ async def measure(plan: Crashes) -> Result:
     bouts: list[Report] = []
     with report.progress() as bar:
         task = bar.add_task("kills", total=plan.rounds)
-        async with house(workers=plan.workers) as server:
+        async with site(plan.kind, plan.workers) as place:
             while len(kills) < plan.rounds:
-                bouts.append(await _bout(plan, server, random, kills, lambda: bar.advance(task)))
+                bouts.append(await _bout(plan, place, random, kills, lambda: bar.advance(task)))
     return _result(plan, Told(kills, bouts))
 
 
 async def _bout(
-    plan: Crashes, server: House, random: Random, kills: list[Kill], done: Callable[[], None]
+    plan: Crashes, place: Site, random: Random, kills: list[Kill], done: Callable[[], None]
 ) -> Report:
     """Some rounds with one crowd."""
+    server = place.server
     order = Crossfire(
         server.url,
         await server.visitors(plan.visitors),
@@ -158,41 +170,70 @@ async def _bout(
     async with helper(None, "bench.load.crossfire", order) as crowd:
         for _ in range(min(plan.bout, plan.rounds - len(kills))):
             await asyncio.sleep(random.uniform(*CALM))
-            kills.append(await _kill(server, random.choice(plan.victims), random))
+            kills.append(await _kill(place, random.choice(plan.victims), random))
             done()
         return msgspec.json.decode(await crowd.stop(), type=Report)
 
 
-async def _kill(server: House, victim: str, random: Random) -> Kill:
+async def _kill(place: Site, victim: str, random: Random) -> Kill:
     killed = time.monotonic()
-    await VICTIMS[victim](server, random)
+    await VICTIMS[victim](place, random)
     try:
         async with asyncio.timeout(PATIENCE):
-            await people.ready(people.HOST, server.http_port)
+            await people.ready(people.HOST, place.server.http_port)
     except TimeoutError:
-        raise BenchError(f"not back after {PATIENCE:g} s:\n{server.log()}") from None
+        raise BenchError(f"not back after {PATIENCE:g} s:\n{place.server.log()}") from None
     return Kill(victim, time.monotonic() - killed)
 
 
-async def _kill_worker(server: House, random: Random) -> None:
-    await _replaced(server, random.choice(_called(server, "tw worker")))
+async def _kill_worker(place: Site, random: Random) -> None:
+    await _replaced(place.server, random.choice(_called(place.server, "tw worker")))
 
 
-async def _kill_store(server: House, random: Random) -> None:
-    await _replaced(server, *_called(server, "tw store"))
+async def _kill_store(place: Site, random: Random) -> None:
+    await _replaced(place.server, *_called(place.server, "tw store"))
 
 
-async def _kill_server(server: House, random: Random) -> None:
+async def _kill_server(place: Site, random: Random) -> None:
     """All at once, as when the power fails."""
-    for pid in meter.family(server.process.pid):
+    for pid in meter.family(place.server.process.pid):
         os.kill(pid, signal.SIGKILL)
-    await server.restart()
+    await place.server.restart()
 
 
-VICTIMS: dict[str, Callable[[House, Random], Awaitable[None]]] = {
+async def _kill_postgres(place: Site, random: Random) -> None:
+    assert place.postgres is not None
+    await asyncio.to_thread(place.postgres.kill)
+    await asyncio.sleep(random.uniform(*AWAY))
+    await asyncio.to_thread(place.postgres.start)
+
+
+async def _kill_redis(place: Site, random: Random) -> None:
+    assert place.redis is not None
+    await asyncio.to_thread(place.redis.kill)
+    await asyncio.sleep(random.uniform(*AWAY))
+    await asyncio.to_thread(place.redis.start)
+
+
+async def _flush_redis(place: Site, random: Random) -> None:
+    assert place.redis is not None
+    flushing = await asyncio.create_subprocess_exec(
+        *("redis-cli", "-p", str(place.redis.port), "FLUSHALL"), stdout=asyncio.subprocess.DEVNULL
+    )
+    await flushing.wait()
+
+
+VICTIMS: dict[str, Callable[[Site, Random], Awaitable[None]]] = {
     "worker": _kill_worker,
     "store": _kill_store,
     "server": _kill_server,
+    "postgres": _kill_postgres,
+    "redis": _kill_redis,
+    "flush": _flush_redis,
+}
+EVERYBODY: dict[Kind, tuple[str, ...]] = {
+    "embedded": ("worker", "store", "server"),
+    "site": tuple(VICTIMS),
 }
 
 

@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -129,26 +127,24 @@ async def measure(plan: Plan) -> Result:
 
 @asynccontextmanager
 async def _stores(plan: Plan) -> AsyncIterator[tuple[str, MessageLog, Redis]]:
-    with tempfile.TemporaryDirectory(prefix="tradewind-bench-") as name:
-        folder = Path(name)
-        async with redis_server(folder) as own:
-            redis = connect(plan.redis or own)
-            await redis.flushall()
-            try:
-                if plan.database is not None:
-                    migrate(plan.database)
-                    storage = open_storage(plan.database)
-                    yield plan.database.partition(":")[0], storage.log, redis
-                    await storage.close()
-                    return
-                with cluster() as server:
-                    url = server.create("resume")
-                    migrate(url)
-                    storage = open_storage(url)
-                    yield "postgresql", storage.log, redis
-                    await storage.close()
-            finally:
-                await redis.aclose()
+    with redis_server() as own:
+        redis = connect(plan.redis or own.unix_url)
+        await redis.flushall()
+        try:
+            if plan.database is not None:
+                migrate(plan.database)
+                storage = open_storage(plan.database)
+                yield plan.database.partition(":")[0], storage.log, redis
+                await storage.close()
+                return
+            with cluster() as server:
+                url = server.create("resume")
+                migrate(url)
+                storage = open_storage(url)
+                yield "postgresql", storage.log, redis
+                await storage.close()
+        finally:
+            await redis.aclose()
 
 
 async def _fill(log: MessageLog, ids: list[UUID], entries: int) -> None:

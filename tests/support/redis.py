@@ -9,10 +9,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import ipaddress
-import signal
-import socket
-import subprocess
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,90 +20,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from bench.peers.redis import RedisServer
 from storage.redis import Redis, RedisError, connect
 
 PATIENCE = 15.0
 """Seconds after which a test gives up waiting for a server."""
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-class RedisServer:
-    """A redis-server in a folder of its own, on a port of loopback and a Unix socket.
-
-    `options` are lines of redis.conf; without any, nothing is kept on disk.
-    """
-
-    program = "redis-server"
-
-    def __init__(self, folder: Path, *options: str, port: int | None = None) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
-        self.port = port or free_port()
-        self.socket = folder / "sock"
-        self.process: subprocess.Popen[bytes] | None = None
-        self._options = options or ('save ""', "appendonly no")
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    @property
-    def unix_url(self) -> str:
-        return f"unix://{self.socket}"
-
-    def start(self) -> None:
-        """Returns when it answers. What it says is in `log` of its folder."""
-        config = self.folder / "redis.conf"
-        if not config.exists():  # A sentinel writes its own.
-            config.write_text("\n".join((*self._lines(), *self._options, "")))
-        # It dies with the tests, also when these are killed.
-        command = ["setpriv", "--pdeathsig", "KILL", self.program, str(config)]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
-        end = time.monotonic() + PATIENCE
-        while not self._answers():
-            if self.process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"no Redis:\n{(self.folder / 'log').read_text()}")
-            time.sleep(0.005)
-
-    def signal(self, number: signal.Signals) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
-
-    def kill(self) -> None:
-        """As `kill -9` does."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-    def restart(self) -> None:
-        self.kill()
-        self.start()
-
-    def _lines(self) -> list[str]:
-        return [
-            f"port {self.port}",
-            "bind 127.0.0.1",
-            f"unixsocket {self.socket}",
-            f"dir {self.folder}",
-            "daemonize no",
-        ]
-
-    def _answers(self) -> bool:
-        try:
-            with socket.socket(socket.AF_UNIX) as sock:
-                sock.settimeout(1)
-                sock.connect(str(self.socket))
-                sock.sendall(b"PING\r\n")
-                return sock.recv(64).startswith((b"+PONG", b"-NOAUTH"))
-        except OSError:
-            return False
 
 
 class _SentinelServer(RedisServer):

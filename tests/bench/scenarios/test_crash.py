@@ -12,6 +12,7 @@ from bench.scenarios import crash
 
 async def test_what_is_killed_comes_back_and_nothing_is_lost() -> None:
     plan = crash.Crashes(
+        kind="embedded",
         rounds=3,
         victims=("worker", "server"),
         visitors=2,
