@@ -124,7 +124,7 @@ class Holding:
 
 
 class LocalLocks:
-    """See Locks. For one process; `clock` is monotonic."""
+    """See Locks. All who use a journal must use the same one; `clock` is monotonic."""
 
     def __init__(self, journal: Journal, clock: Callable[[], float]) -> None:
         self._journal = journal
