@@ -15,7 +15,7 @@ from msgspec import Struct
 from redis.exceptions import NoScriptError
 
 from storage.base import Entry
-from storage.hot.packing import Packed, pack, unpack
+from storage.hot.packing import Packed, join, pack, unpack
 from storage.hot.scripts import DROP, FILL, LOOK, PUT
 from storage.hot.tuning import Tuning
 from storage.redis import Redis
@@ -28,7 +28,7 @@ class Look(Struct, frozen=True):
     """What somebody wants to see of a conversation: its `head`, or entries `after` or `before`."""
 
     conversation: UUID
-    mode: str
+    mode: bytes
     position: int = 0
     limit: int = 1
     begin: bool = False
@@ -66,39 +66,43 @@ class Index:
         self._prefix = prefix
         self._tuning = tuning
         self._shas: dict[str, str] = {}
+        self._kept = (tuning.keep, _ms(tuning.ttl))
+        self._begun = (tuning.settle, _ms(tuning.building))
 
     async def put(self, groups: Sequence[Sequence[Entry]]) -> list[bool]:
         """Add entries to the sets that exist. True for each group."""
-        entries = [entry for group in groups for entry in group]
-        await self._run(PUT, *self._kept(), *self._members(entries, named=True))
+        given: list[bytes] = []
+        for group in groups:
+            for entry in group:
+                given += (entry.conversation.bytes, *self._member(entry))
+        await self._run(PUT, given, *self._kept)
         return [True] * len(groups)
 
     async def look(self, groups: Sequence[Sequence[Look]]) -> list[list[Seen | Begun | None]]:
         """What there is, group by group; None where the log must be asked."""
+        given: list[bytes] = []
+        for group in groups:
+            for one in group:
+                where = b"%d" % one.position, b"%d" % one.limit, b"%d" % one.begin
+                given += (one.conversation.bytes, one.mode, *where)
         token = uuid4().bytes
-        looks = [look for group in groups for look in group]
-        arguments: list[Any] = []
-        for look in looks:
-            arguments += (
-                look.conversation.bytes, look.mode, look.position, look.limit, int(look.begin)
-            )  # fmt: skip
-        tuning = self._tuning
-        answers = await self._run(LOOK, tuning.settle, _ms(tuning.building), token, *arguments)
+        answers = await self._run(LOOK, given, *self._begun, token)
         told = iter([_answer(answer, token) for answer in answers])
         return [[next(told) for _ in group] for group in groups]
 
     async def fill(self, built: Sequence[Built]) -> list[bool]:
         """Give what was begun its entries; where the marker is gone nothing happens."""
-        arguments: list[Any] = []
+        given: list[bytes] = []
         for one in built:
-            arguments += (one.conversation.bytes, one.token, len(one.entries))
-            arguments += self._members(one.entries, named=False)
-        await self._run(FILL, *self._kept(), *arguments)
+            given += (one.conversation.bytes, one.token, b"%d" % len(one.entries))
+            for entry in one.entries:
+                given += self._member(entry)
+        await self._run(FILL, given, *self._kept)
         return [True] * len(built)
 
     async def drop(self, conversations: Iterable[UUID]) -> bool:
         """Delete sets. True."""
-        await self._run(DROP, *[conversation.bytes for conversation in conversations])
+        await self._run(DROP, [conversation.bytes for conversation in conversations])
         return True
 
     async def wipe(self) -> bool:
@@ -111,26 +115,19 @@ class Index:
             if cursor == 0:
                 return True
 
-    def _kept(self) -> tuple[int, int]:
-        return self._tuning.keep, _ms(self._tuning.ttl)
+    def _member(self, entry: Entry) -> tuple[bytes, bytes]:
+        return b"%d" % entry.seq, pack(entry, self._tuning.body)
 
-    def _members(self, entries: Iterable[Entry], *, named: bool) -> list[Any]:
-        flat: list[Any] = []
-        for entry in entries:
-            if named:
-                flat.append(entry.conversation.bytes)
-            flat += (entry.seq, pack(entry, self._tuning.body))
-        return flat
-
-    async def _run(self, script: str, *arguments: Any) -> Any:
+    async def _run(self, script: str, given: list[bytes], *arguments: Any) -> Any:
+        all = (self._prefix, join(given), *arguments)
         sha = self._shas.get(script)
         if sha is not None:
             try:
-                return await self._redis.evalsha(sha, 0, self._prefix, *arguments)
+                return await self._redis.evalsha(sha, 0, *all)
             except NoScriptError:
                 pass  # Restarted, failed over or flushed: it did not run.
         self._shas[script] = str(await self._redis.script_load(script))
-        return await self._redis.evalsha(self._shas[script], 0, self._prefix, *arguments)
+        return await self._redis.evalsha(self._shas[script], 0, *all)
 
 
 def _answer(answer: Any, token: bytes) -> Seen | Begun | None:

@@ -102,7 +102,7 @@ class HotLog:
         check_integer("after", after)
         check_limit(limit)
         found = await self._read(
-            Look(conversation, "after", after, limit, begin=self._room() > 0),
+            Look(conversation, b"after", after, limit, begin=self._room() > 0),
             lambda last: _after(last, after, limit),
         )
         if found is None:
@@ -117,7 +117,7 @@ class HotLog:
         check_limit(limit)
         position = NEWEST if before is None else before
         found = await self._read(
-            Look(conversation, "before", position, limit, begin=self._room() > 0),
+            Look(conversation, b"before", position, limit, begin=self._room() > 0),
             lambda last: _before(last, before, limit),
         )
         if found is None:
@@ -131,7 +131,7 @@ class HotLog:
         if len(asked) > RESUMED:
             return await self._inner.heads(asked)
         room = self._room()
-        looks = [Look(id, "head", begin=n < room) for n, id in enumerate(asked)]
+        looks = [Look(id, b"head", begin=n < room) for n, id in enumerate(asked)]
         heads: dict[UUID, Head] = {}
         for id, answer in zip(asked, await self._look(looks), strict=True):
             if isinstance(answer, Seen):
@@ -182,7 +182,7 @@ class HotLog:
 
     def _build(self, conversation: UUID, token: bytes) -> asyncio.Task[list[Entry]]:
         """Read the last entries of what was begun, and fill its set with them, apart."""
-        last = self._tasks.start(self._inner.read_before(conversation, limit=self._tuning.keep))
+        last = self._tasks.start(self._inner.read_before(conversation, limit=self._tuning.read))
         self._building[conversation] = self._tasks.start(self._fill(conversation, token, last))
         return last
 

@@ -1,4 +1,4 @@
-"""An entry as a member of a sorted set.
+"""An entry as a member of a sorted set, and many strings as one argument of a script.
 
 The same entry is always the same bytes, so putting it twice is putting it once. The conversation is
 the key's. Of an entry whose body is too long to be kept, everything but the body is.
@@ -7,7 +7,7 @@ May import: base.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 import msgspec
@@ -61,3 +61,8 @@ def restore(conversation: UUID, members: Sequence[Packed]) -> list[Entry] | None
         if all(one.body is not None for one in members)
         else None
     )
+
+
+def join(strings: Iterable[bytes]) -> bytes:
+    """All of them, each behind its length in four bytes."""
+    return b"".join([part for one in strings for part in (len(one).to_bytes(4, "big"), one)])

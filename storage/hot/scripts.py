@@ -1,7 +1,8 @@
 """The scripts that Redis runs: every operation on the index is one of them, and so is atomic.
 
 They take no KEYS: the names of the keys follow from what the server says of itself (`space`), which
-is the point. So they need a Redis that is not a cluster.
+is the point. So they need a Redis that is not a cluster. Whatever is many comes as one argument,
+strings with their lengths before them: thousands of arguments cost the client far more than Redis.
 May import: nothing of Tradewind.
 """
 
@@ -14,20 +15,24 @@ end
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
 local line = string.match(replication, 'master_replid:(%x+)')
 local space = prefix .. string.sub(redis.sha1hex(run .. line), 1, 16) .. ':'
+local given, at = {}, 1
+while at <= #ARGV[2] do
+  given[#given + 1], at = struct.unpack('>I4c0', ARGV[2], at)
+end
 """
-"""`space`: where the keys of this run of this master begin."""
+"""`space`: where the keys of this run of this master begin. `given`: the strings."""
 
 PUT = (
     _SPACE
     + """
-local keep, ttl = tonumber(ARGV[2]), ARGV[3]
-for i = 4, #ARGV, 3 do
-  local key, seq = space .. ARGV[i], tonumber(ARGV[i + 1])
+local keep, ttl = tonumber(ARGV[3]), ARGV[4]
+for i = 1, #given, 3 do
+  local key, seq, member = space .. given[i], tonumber(given[i + 1]), given[i + 2]
   local first = tonumber(redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2])
   if first == 0 then
-    redis.call('ZADD', key, ARGV[i + 1], ARGV[i + 2])
+    redis.call('ZADD', key, seq, member)
   elseif first and seq >= first then
-    redis.call('ZADD', key, ARGV[i + 1], ARGV[i + 2])
+    redis.call('ZADD', key, seq, member)
     redis.call('ZREMRANGEBYRANK', key, 0, -keep - 1)
     redis.call('PEXPIRE', key, ttl)
   end
@@ -35,13 +40,13 @@ end
 return 1
 """
 )
-"""prefix, keep, ttl, (conversation, seq, member)… Adds entries to sets that exist. A set with a
+"""prefix, [conversation, seq, member, …], keep, ttl. Adds entries to sets that exist. A set with a
 marker keeps its short life: who builds it may be dead."""
 
 LOOK = (
     _SPACE
     + """
-local settle, building, token = tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local settle, building, token = tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local settled = settle == 0
 if not settled then
   local now, born = tonumber(redis.call('TIME')[1]), tonumber(redis.call('GET', space .. 'born'))
@@ -64,58 +69,56 @@ local function look(key, mode, position, limit, allowed)
   local last = tonumber(high[2])
   if mode == 'head' then return {1, {high[1]}} end
   if redis.call('ZCARD', key) ~= last - first + 1 then return begin(key, allowed) end
-  local at = tonumber(position)
   if mode == 'after' then
-    if at > last or at + 1 < first then return {0} end
+    if position > last or position + 1 < first then return {0} end
     return {1, redis.call('ZRANGEBYSCORE', key, '(' .. position, '+inf', 'LIMIT', 0, limit)}
   end
   local top = last
-  if at >= 0 and at <= last then top = at - 1 end
+  if position >= 0 and position <= last then top = position - 1 end
   local bottom = math.max(top - limit + 1, 1)
   if bottom < first and top > 0 then return {0} end
   return {1, redis.call('ZRANGEBYSCORE', key, bottom, top)}
 end
 
 local answers = {}
-for i = 5, #ARGV, 5 do
+for i = 1, #given, 5 do
   answers[#answers + 1] =
-    look(space .. ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3]), ARGV[i + 4])
+    look(space .. given[i], given[i + 1], tonumber(given[i + 2]), given[i + 3], given[i + 4])
 end
 return answers
 """
 )
-"""prefix, settle, building, token, (conversation, mode, position, limit, whether it may be begun)…
-One answer each: {1, members}; {2}: begun with the token, fill it; {0}: look elsewhere."""
+"""prefix, [conversation, mode, position, limit, whether it may be begun (1 or 0), …], settle,
+building, token. One answer each: {1, members}; {2}: begun with the token, fill it; {0}: look
+elsewhere."""
 
 FILL = (
     _SPACE
     + """
-local keep, ttl, filled = tonumber(ARGV[2]), ARGV[3], 0
-local i = 4
-while i <= #ARGV do
-  local key, token, count = space .. ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
-  i = i + 3
+local keep, ttl = tonumber(ARGV[3]), ARGV[4]
+local i = 1
+while i <= #given do
+  local key, token, from = space .. given[i], given[i + 1], i + 3
+  local upto = from + 2 * given[i + 2] - 2
   if redis.call('ZSCORE', key, token) then
-    local last = count == 0 and '0' or ARGV[i + 2 * count - 2]
-    redis.call('ZREMRANGEBYSCORE', key, '-inf', last)
-    for j = i, i + 2 * count - 2, 2 do redis.call('ZADD', key, ARGV[j], ARGV[j + 1]) end
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', upto < from and 0 or given[upto])
+    for j = from, upto, 2 do redis.call('ZADD', key, given[j], given[j + 1]) end
     redis.call('ZREMRANGEBYRANK', key, 0, -keep - 1)
     redis.call('PEXPIRE', key, ttl)
-    filled = filled + 1
   end
-  i = i + 2 * count
+  i = upto + 2
 end
-return filled
+return 1
 """
 )
-"""prefix, keep, ttl, (conversation, token, count, (seq, member)…)… What was read replaces what is
+"""prefix, [conversation, token, count, seq, member, …], keep, ttl. What was read replaces what is
 in the set up to there, the marker with it; what was put above stays."""
 
 DROP = (
     _SPACE
     + """
-for i = 2, #ARGV do redis.call('UNLINK', space .. ARGV[i]) end
+for _, conversation in ipairs(given) do redis.call('UNLINK', space .. conversation) end
 return 1
 """
 )
-"""prefix, conversation… Deletes sets, with or without a marker."""
+"""prefix, [conversation, …]. Deletes sets, with or without a marker."""

@@ -12,7 +12,9 @@ class Tuning(Struct, frozen=True):
     """What is kept, for how long, and how long anybody waits for Redis."""
 
     keep: int = 200
-    """The last entries of a conversation that are kept."""
+    """The last entries of a conversation that are kept, as they are appended."""
+    read: int = 64
+    """The last entries that are read when a set is built: a page of history, and some."""
     body: int = 8_192
     """Bytes of a body that is kept. Reads of what has a longer one go to the log."""
     ttl: float = 3_600.0

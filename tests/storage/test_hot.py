@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from bench.peers.redis import free_port
 from storage.base import Entry, Head, MessageLog
 from storage.commit import Bounds
 from storage.hot import HotLog, Tuning
@@ -16,7 +17,7 @@ from storage.memory import MemoryLog
 from storage.redis import Redis, connect
 from tests.conformance.log_suite import LogSuite, MakeLog, draft, fresh
 from tests.storage.hot import PATIENT, QUICK, Counting, Twice, built, until
-from tests.support.redis import RedisServer, free_port, until_answers
+from tests.support.redis import RedisServer, until_answers
 
 MakeHot = Callable[..., HotLog]
 Reach = Callable[[RedisServer], Redis]
@@ -161,7 +162,7 @@ async def test_appends_at_once_share_round_trips(make: MakeHot, redis: Redis):
 
 async def test_only_the_last_entries_are_kept(make: MakeHot):
     inner, id = Counting(), uuid4()
-    log = make(inner, msgspec.structs.replace(PATIENT, keep=10))
+    log = make(inner, msgspec.structs.replace(PATIENT, keep=10, read=10))
     await said(log, id, 25)
     await log.heads([id])
     await built(log)

@@ -29,7 +29,9 @@ from tests.support.redis import RedisServer
 CONVERSATIONS = [UUID(int=n) for n in range(6)]
 WORKERS = 3
 OPERATIONS = 1_500
-HARSH = Tuning(keep=12, settle=0, pause=0.002, building=0.02, builds=2, together=2, behind=4)
+HARSH = Tuning(
+    keep=12, read=8, settle=0, pause=0.002, building=0.02, builds=2, together=2, behind=4
+)
 """Small numbers, so that every bound is met."""
 
 
