@@ -50,13 +50,13 @@ local settle, building, token = tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local settled = settle == 0
 if not settled then
   local now, born = tonumber(redis.call('TIME')[1]), tonumber(redis.call('GET', space .. 'born'))
-  if not born then redis.call('SET', space .. 'born', now) end
+  if not born then redis.pcall('SET', space .. 'born', now) end
   settled = born and now - born >= settle
 end
 
 local function begin(key, allowed)
   if allowed ~= '1' or not settled then return {0} end
-  redis.call('ZADD', key, 0, token)
+  if redis.pcall('ZADD', key, 0, token) ~= 1 then return {0} end -- The memory is full.
   redis.call('PEXPIRE', key, building)
   return {2}
 end

@@ -345,3 +345,29 @@ async def test_a_promoted_redis_begins_empty(make: MakeHot, reach: Reach, own_re
     await redis.replicaof("NO", "ONE")
     again = make(inner, through=redis)
     assert await again.heads([id]) == {id: Head(1, 3)}
+
+
+async def test_in_a_full_redis_nothing_more_is_kept(
+    make: MakeHot, reach: Reach, own_redis: OwnRedis
+):
+    """And what can be appended to no more goes, rather than staying behind."""
+    redis = reach(own_redis("maxmemory 4mb", "maxmemory-policy noeviction"))
+    inner, id, other = Counting(), uuid4(), uuid4()
+    log = make(inner, through=redis)
+    await said(log, id, 2)
+    await said(log, other, 2)
+    await seqs(log, id)
+    await built(log)
+    await redis.config_set("maxmemory", 1)
+    assert await seqs(log, id) == [1, 2]
+    assert await seqs(log, other) == [1, 2]
+    assert (log.errors, log.hits, log.rebuilds) == (0, 1, 1)
+    await said(log, id, 1)
+    assert await seqs(log, id) == [1, 2, 3]
+    await until(lambda: not log.behind(id))
+    assert not [key for key in await redis.keys("*") if key.endswith(id.bytes)]
+    assert await seqs(log, id) == [1, 2, 3]
+    await redis.config_set("maxmemory", 0)
+    await seqs(log, id)
+    await built(log)
+    assert log.rebuilds == 2
