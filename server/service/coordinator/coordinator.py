@@ -17,6 +17,7 @@ May import: base, locks, machine; the journal of storage.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -53,6 +54,8 @@ EVERY = 5.0
 """Seconds between two looks."""
 KEPT = 86_400.0
 """Seconds for which a finished record is kept, so that a resend is known as such."""
+LOOKS = 100
+"""Looks between two times that old records are forgotten."""
 RECOVERED = 100
 """Records recovered in one look."""
 TRIES = 2
@@ -134,13 +137,18 @@ class Coordinator:
                 log.info("coordinator.not_recovered", id=str(record.id), reason=str(error))
             except BrokenPromise:
                 log.exception("coordinator.broken_promise", id=str(record.id))
-        await self._journal.forget(older_than=max(0, self._now() - round(KEPT * 1000)))
         return finished
+
+    async def forget(self) -> int:
+        """Drop records that nobody will ask for any more, some of them; returns how many."""
+        return await self._journal.forget(older_than=max(0, self._now() - round(KEPT * 1000)))
 
     async def watch(self) -> None:
         """Recover at once and then now and again, for ever."""
-        while True:
+        for look in itertools.count():
             try:
+                if look % LOOKS == 0:
+                    await self.forget()
                 if finished := await self.recover():
                     log.info("coordinator.recovered", transactions=finished)
             except StorageError as error:
