@@ -28,6 +28,9 @@ from transport.quic.aio.configuration import configuration
 from transport.tls import CertificateError
 
 ALPN = "tradewind-relay/1"
+STREAM_WINDOW = 1_048_576
+"""Bytes that a peer may send before they are taken: two round trips of a long way at 2 MB/s, for
+what follows a lost packet is held until it has come again."""
 POLL_INTERVAL = 10.0
 """Seconds between two looks at the files."""
 
@@ -144,6 +147,7 @@ class Credentials:
         """For a QUIC link that is made now."""
         settings = configuration(is_client=is_client, alpn=(ALPN,))
         settings.congestion_control_algorithm = steady.ALGORITHM
+        settings.max_stream_data = STREAM_WINDOW
         # A server asks, and both ends judge what they are shown by themselves.
         settings.verify_mode = ssl.CERT_NONE if is_client else ssl.CERT_REQUIRED
         self.apply_to(settings)

@@ -72,10 +72,10 @@ POLICY = Policy(
         _plan(4, 4, 4, 6, 8, 12, 16, stream=2),
     ),
     clean=0.0,
-    rate=1024 * 1024,
-    burst=128 * 1024,
+    rate=3 * 1024 * 1024,
+    burst=256 * 1024,
 )
-"""How a link hedges; what copies cost at most is 8 Mbit/s."""
+"""How a link hedges; what copies cost at most is 25 Mbit/s."""
 
 
 class State(Enum):

@@ -29,8 +29,7 @@ from cryptography import x509
 
 from transport.errors import CloseCode, SessionClosed, wire_code
 from transport.links.base import CLOSE_LINGER
-from transport.links.credentials import Credentials, PeerRefused
-from transport.quic.aio.bounds import HIGH_WATER
+from transport.links.credentials import STREAM_WINDOW, Credentials, PeerRefused
 from transport.quic.aio.connection import Connection
 from transport.quic.dial import Address
 from transport.quic.dialler import Dialler
@@ -43,6 +42,8 @@ Chain = Sequence[x509.Certificate]
 Admit = Callable[[Chain], str]
 """The region that a chain proves, if it is welcome. Raises PeerRefused."""
 
+HIGH_WATER = STREAM_WINDOW
+"""Bytes of the stream that are not acknowledged, over which a writer waits."""
 MAX_WAITING = 64
 """Datagrams that wait for the congestion window, over which a writer waits: a copy that comes late
 is no use, and what a full queue drops would count as loss and call for more copies."""

@@ -14,6 +14,7 @@ May import: lane, sender, hedge, varint, errors.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from transport.errors import CloseCode, RemoteProtocolError
 from transport.wire import varint
@@ -21,6 +22,9 @@ from transport.wire.hedge import Policy
 from transport.wire.lane import MAX_SEQ, Counters, LaneReceiver, Packet, Via
 from transport.wire.sender import SEQ_ROOM, LaneSender
 
+WINDOW = 8_192
+"""How many frames past the last one on the stream count: at thousands a second a lost packet of the
+stream is waited for while as many pass by."""
 _LENGTH = 2
 """Bytes of the length of a frame that fits in a datagram."""
 
@@ -29,6 +33,7 @@ class BundleSender(LaneSender):
     """As the lane's, but a datagram is as full as it gets."""
 
     __slots__ = ("_room",)
+    window: ClassVar[int] = WINDOW
 
     def __init__(self, max_datagram: int, counters: Counters, policy: Policy) -> None:
         super().__init__(max(0, max_datagram - _LENGTH), counters, policy)
@@ -63,6 +68,7 @@ class BundleReceiver(LaneReceiver):
     """As the lane's."""
 
     __slots__ = ()
+    window: ClassVar[int] = WINDOW
 
     def receive_datagram(self, data: bytes, now: float) -> Iterator[bytes]:
         """Take one datagram; yield the frames that can be handed up now."""

@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from transport.errors import CloseCode, RemoteProtocolError
 from transport.wire import varint
@@ -103,6 +103,8 @@ class LaneReceiver:
         "meter",
     )
 
+    window: ClassVar[int] = WINDOW
+
     def __init__(self, counters: Counters, max_frame: int = MAX_FRAME) -> None:
         self._counters = counters
         self._max_frame = max_frame
@@ -112,7 +114,7 @@ class LaneReceiver:
         self._floor = 0
         """Every frame up to this number came by the stream and was handed up."""
         self._ahead = 0
-        """Bit i: frame `_floor + 1 + i` was handed up already. At most WINDOW bits."""
+        """Bit i: frame `_floor + 1 + i` was handed up already. At most `window` bits."""
         self._waiting: dict[int, bytes] = {}
         """Frames that came before the frame they must follow."""
         self._blocked: dict[int, list[int]] = {}
@@ -153,7 +155,7 @@ class LaneReceiver:
         elif self._handed_up(number) or number in self._waiting:
             self._counters.duplicates += 1
             self._counters.wasted_received += 1
-        elif number > self._floor + WINDOW:
+        elif number > self._floor + self.window:
             self._counters.dropped += 1
         else:
             self._counters.first_by_datagram += 1

@@ -5,7 +5,7 @@ What holds always:
 - no two copies of one frame come out of the same `poll` (so they never share a packet).
 
 Bounds: a receiver drops what lies WINDOW ahead of the stream, so a frame more than WINDOW back
-needs no naming: flows silent for so long are forgotten, and at most MAX_FLOWS remembered.
+needs no naming: over twice as many flows, those silent for so long are forgotten.
 Copies are paid from hedge.py's budget, which bounds what is held for them too.
 Times are seconds on any monotonic clock, given by the caller.
 May import: lane's words, hedge, loss, varint.
@@ -14,14 +14,13 @@ May import: lane's words, hedge, loss, varint.
 from __future__ import annotations
 
 import heapq
+from typing import ClassVar
 
 from transport.wire import hedge, varint
 from transport.wire.hedge import Budget, Plan, Policy
 from transport.wire.lane import WINDOW, Counters, Packet, Via
 from transport.wire.loss import PRIOR, LossEstimate
 
-MAX_FLOWS = 2 * WINDOW
-"""How many flows a sender remembers; at the bound it forgets those silent for WINDOW frames."""
 SEQ_ROOM = 8
 """Bytes kept free in a datagram for its `seq`, which is not known when the frame is taken."""
 REPLAN = 1.0
@@ -100,6 +99,8 @@ class LaneSender:
         "_seq",
         "queued",
     )
+
+    window: ClassVar[int] = WINDOW
 
     def __init__(
         self, max_datagram: int, counters: Counters, policy: Policy = hedge.SESSION
@@ -247,7 +248,7 @@ class LaneSender:
             return number - 1
         before = self._flows.get(flow, 1)
         self._flows[flow] = number
-        if len(self._flows) > MAX_FLOWS:
-            # A receiver that takes `number` has everything WINDOW back: order needs no more.
-            self._flows = {f: n for f, n in self._flows.items() if n > number - WINDOW}
+        if len(self._flows) > 2 * self.window:
+            # A receiver that takes `number` has everything a window back: order needs no more.
+            self._flows = {f: n for f, n in self._flows.items() if n > number - self.window}
         return number - before

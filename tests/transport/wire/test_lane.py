@@ -13,7 +13,7 @@ from transport.errors import CloseCode, RemoteProtocolError
 from transport.wire import hedge, lane, varint
 from transport.wire.codec import MAX_FRAME
 from transport.wire.lane import Counters, LaneReceiver, Via
-from transport.wire.sender import MAX_FLOWS, LaneSender
+from transport.wire.sender import LaneSender
 
 sends = st.lists(
     st.tuples(
@@ -119,7 +119,7 @@ def test_flows_past_the_bound_keep_their_order() -> None:
     plan = [(n % 2, b"%d" % (n % 4999 if n % 3 else 0), True) for n in range(6000)]
     got, sender, _ = deliver(plan, seed=3, loss=0.3)
     assert sorted(map(int, got)) == list(range(6000))
-    assert len(sender._flows) <= MAX_FLOWS
+    assert len(sender._flows) <= 2 * lane.WINDOW
     last: dict[bytes | None, int] = {}
     for number in map(int, got):
         flow = plan[number][1]

@@ -1,8 +1,9 @@
 """Flow control: credit for what was taken, and no more than a window of it.
 
 What holds always:
-- a peer may have PEER_BIDI and PEER_UNI streams open, STREAM_WINDOW bytes unread on each, and
-  CONNECTION_WINDOW bytes in flight; more is a flow-control error of theirs (RFC 9000 section 4);
+- a peer may have PEER_BIDI and PEER_UNI streams open, a window of bytes unread on each (as much as
+  the configuration begins with), and CONNECTION_WINDOW bytes in flight; more is a flow-control
+  error of theirs (RFC 9000 section 4);
 - credit on a stream is given back only for bytes that were taken (`hold`, `release`), so a stream
   that nobody reads stops its sender and no other stream.
 
@@ -17,7 +18,7 @@ from aioquic.quic.packet_builder import QuicPacketBuilder
 from aioquic.quic.recovery import QuicPacketSpace
 from aioquic.quic.stream import QuicStream
 
-from transport.quic.aio.bounds import CONNECTION_WINDOW, PEER_BIDI, PEER_UNI, STREAM_WINDOW
+from transport.quic.aio.bounds import CONNECTION_WINDOW, PEER_BIDI, PEER_UNI
 
 
 class CreditLimit(Limit):
@@ -121,17 +122,18 @@ class Flow(QuicConnection):
             return None
         assert stream.stream_id is not None  # only the CRYPTO streams have none
         taken = stream.receiver.starting_offset() - self._held.get(stream.stream_id, 0)
-        if stream.max_stream_data_local - taken > STREAM_WINDOW // 2:
+        window = self.configuration.max_stream_data
+        if stream.max_stream_data_local - taken > window // 2:
             return None
-        return taken + STREAM_WINDOW
+        return taken + window
 
     def _write_stream_limits(
         self, builder: QuicPacketBuilder, space: QuicPacketSpace, stream: QuicStream
     ) -> None:
         """Instead of aioquic's, which doubles the limit whether or not anybody reads."""
-        limit = stream.max_stream_data_local
+        limit, half = stream.max_stream_data_local, self.configuration.max_stream_data // 2
         if limit == stream.max_stream_data_local_sent and (
-            not limit or limit - stream.receiver.starting_offset() > STREAM_WINDOW // 2
+            not limit or limit - stream.receiver.starting_offset() > half
         ):
             return  # most streams of most packets
         credit = self._credit_due(stream)
