@@ -395,3 +395,49 @@ class Journal(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+BUS = "bus"
+"""The outbox's channel of what goes to the bus of this region."""
+
+
+class Due(Struct, frozen=True):
+    """An entry that has not been published, and whom it concerns."""
+
+    id: int
+    shop: str
+    visitor: UUID
+    entry: Entry
+
+
+class Outbox(Protocol):
+    """What was stored and has yet to be published, over one of several channels.
+
+    A fresh entry is put in by the transaction that stores it. Who appended publishes it and
+    settles; what a process that died has left behind is due to whoever sweeps.
+
+    Invariants, which tests/conformance/outbox_suite.py holds every implementation to:
+    - an entry is in the outbox exactly when it was stored and has not been settled: a resend or a
+      conflict puts nothing in;
+    - `due` gives each entry to one caller only, which then has CLAIM seconds to settle it;
+    - entries of a conversation come in the order of their `seq`;
+    - an entry of a conversation that the directory does not know concerns nobody; it is dropped;
+    - it is no harm to settle twice, or what is not there; what was settled right before a crash may
+      be due again.
+    """
+
+    async def due(self, *, older_than: float, limit: int = 100, channel: str = BUS) -> list[Due]:
+        """Claim at most `limit` entries that have been waiting for `older_than` seconds."""
+        ...
+
+    async def settle(self, entries: Sequence[tuple[UUID, int]], *, channel: str = BUS) -> None:
+        """These, by conversation and seq, have been published."""
+        ...
+
+    async def waiting(self, *, channel: str = BUS) -> int:
+        """How many there are, claimed ones included."""
+        ...
+
+
+CLAIM = 10.0
+"""Seconds after which an entry that was claimed from an outbox and not settled is due again."""

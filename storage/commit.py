@@ -46,6 +46,33 @@ class Bounds(Struct, frozen=True):
     """Seconds told to a caller that found the queue full: time to write about all of it."""
 
 
+class Room:
+    """What waits, counted against its bounds. For one event loop."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._drafts = 0
+        self._bytes = 0
+
+    def take(self, drafts: int, size: int) -> None:
+        """Let a call in. Raises StoreBusy when there is no room, ValueError when there never is."""
+        bounds = self._bounds
+        if drafts > bounds.waiting_drafts or size > bounds.waiting_bytes:
+            raise ValueError(f"{drafts} drafts of {size} bytes can never fit into the queue")
+        if (
+            self._drafts + drafts > bounds.waiting_drafts
+            or self._bytes + size > bounds.waiting_bytes
+        ):
+            raise StoreBusy(bounds.retry_after)
+        self._drafts += drafts
+        self._bytes += size
+
+    def give_back(self, drafts: int, size: int) -> None:
+        """A call that was let in has been told."""
+        self._drafts -= drafts
+        self._bytes -= size
+
+
 class Transactions(Protocol):
     """What a store gives the writer thread, which alone calls these, one transaction at a time."""
 
@@ -106,8 +133,7 @@ class GroupCommit:
         self._store = store
         self._bounds = bounds or Bounds()
         self._calls: SimpleQueue[_Call[Any] | None] = SimpleQueue()
-        self._drafts = 0  # these two are counted on the loop only, so they need no lock
-        self._bytes = 0
+        self._room = Room(self._bounds)  # counted on the loop only, so it needs no lock
         self._closed = False
         # A daemon: a process that ends without close() must not hang on it, and loses nothing
         # that it promised.
@@ -120,25 +146,12 @@ class GroupCommit:
         Raises what the work raised, or StoreBusy, StoreFull, StoreUnavailable: then nothing of it
         was stored.
         """
-        self._admit(drafts, size)
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        call = _Call(work, drafts, size, future)
-        self._drafts += drafts
-        self._bytes += size
-        self._calls.put(call)
-        return await future
-
-    def _admit(self, drafts: int, size: int) -> None:
-        bounds = self._bounds
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        if drafts > bounds.waiting_drafts or size > bounds.waiting_bytes:
-            raise ValueError(f"{drafts} drafts of {size} bytes can never fit into the queue")
-        if (
-            self._drafts + drafts > bounds.waiting_drafts
-            or self._bytes + size > bounds.waiting_bytes
-        ):
-            raise StoreBusy(bounds.retry_after)
+        self._room.take(drafts, size)
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._calls.put(_Call(work, drafts, size, future))
+        return await future
 
     async def close(self) -> None:
         """Commit what waits, tell its callers, end the thread. May be called more than once."""
@@ -203,6 +216,5 @@ class GroupCommit:
 
     def _resolve(self, batch: Sequence[_Call[Any]]) -> None:
         for call in batch:
-            self._drafts -= call.drafts
-            self._bytes -= call.size
+            self._room.give_back(call.drafts, call.size)
             call.resolve()

@@ -12,16 +12,16 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from enum import StrEnum
 from pathlib import Path
 
-from msgspec import Struct
-
 from storage.base import StorageError
+from storage.diagnosis import Finding, Level
 from storage.schema import check_version, read_version
 from storage.sqlite.connect import connect, translate
 from storage.sqlite.search import count_unindexed
-from storage.url import MemoryPlace, RocksDBPlace, parse
+from storage.url import MemoryPlace, PostgresPlace, RocksDBPlace, parse
+
+__all__ = ["Finding", "Level", "check"]
 
 LITTLE_ROOM = 1_073_741_824
 """Free bytes under which the doctor warns."""
@@ -30,23 +30,6 @@ HARDLY_ROOM = 67_108_864
 
 FULL = 2
 """SQLite's number for synchronous=FULL."""
-
-
-class Level(StrEnum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-class Finding(Struct, frozen=True):
-    """One thing that was looked at: `says` what was found, `mend` what to do ("" when ok)."""
-
-    check: str
-    level: Level
-    says: str
-    mend: str = ""
 
 
 def check(url: str) -> list[Finding]:
@@ -58,9 +41,19 @@ def check(url: str) -> list[Finding]:
     if isinstance(place, MemoryPlace):
         mend = "use sqlite:///tradewind.db to keep what is said"
         return [Finding("storage", Level.WARN, "kept in memory, lost at the end", mend)]
+    if isinstance(place, PostgresPlace):
+        return _postgres(place)
     if isinstance(place, RocksDBPlace):
         return list(_rocksdb(place, url))
     return [*_sqlite(place.path, url), *_index(place.path)]
+
+
+def _postgres(place: PostgresPlace) -> list[Finding]:
+    # A large library, which the other stores do not need.
+    from storage.postgres.connect import run_aside
+    from storage.postgres.doctor import examine
+
+    return run_aside(lambda: examine(place))
 
 
 def _rocksdb(place: RocksDBPlace, url: str) -> Iterator[Finding]:

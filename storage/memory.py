@@ -55,6 +55,7 @@ class MemoryLog:
         self._entries: dict[UUID, list[Entry]] = {}
         self._known: dict[tuple[UUID, str, UUID], Entry] = {}
         self.index = MemoryIndex()
+        self.stored: Callable[[Entry], None] | None = None  # told of each fresh entry
         self._closed = False
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | Conflict]:
@@ -125,6 +126,8 @@ class MemoryLog:
         self._known[key] = entry
         entries.append(entry)
         self.index.take(draft, entry)
+        if self.stored is not None:
+            self.stored(entry)
         return Appended(entry, fresh=True)
 
 

@@ -9,9 +9,18 @@ from typing import Any
 import pytest
 import structlog
 
+from tests.support.postgres import own_postgres, postgres, postgres_url
 from tests.support.redis import own_redis, redis, redis_prefix, redis_server
 
-__all__ = ["own_redis", "redis", "redis_prefix", "redis_server"]
+__all__ = [
+    "own_postgres",
+    "own_redis",
+    "postgres",
+    "postgres_url",
+    "redis",
+    "redis_prefix",
+    "redis_server",
+]
 
 
 @pytest.fixture(autouse=True)

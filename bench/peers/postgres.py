@@ -1,8 +1,8 @@
 """A PostgreSQL of one's own: made, started, killed and started again, on a free port.
 
-For bench and tests, which share it. It is the installed server with its settings as shipped (commits
-are synced), a data folder of its own, and one superuser, NAME, whom the Unix socket lets in without
-a password and TCP only with PASSWORD.
+For bench and tests, which share it. It is the installed server with its settings as shipped
+(commits are synced), a data folder of its own, and one superuser, NAME, whom the Unix socket lets
+in without a password and TCP only with PASSWORD.
 
 What holds always: nothing outside of its folder is touched; `kill` leaves no process of it behind.
 May import: base.
@@ -48,9 +48,11 @@ class Cluster:
         self._bin = find_binaries()
         self._settings = {**SETTINGS, **settings}
         self._process: subprocess.Popen[bytes] | None = None
+        self._user: int | None
+        self._group: int | None
         self._user, self._group = _unprivileged()
-        if self._user is not None:  # PostgreSQL refuses to run as root.
-            os.chown(folder, self._user, self._group or -1)
+        if self._user is not None and self._group is not None:  # It refuses to run as root.
+            os.chown(folder, self._user, self._group)
         self._init()
 
     def url(self, database: str) -> str:
@@ -158,7 +160,8 @@ class Cluster:
             out.writelines(lines)
 
     def _spawn(self) -> None:
-        argv = [self._bin / "postgres", "-D", self.data, "-k", self.folder, "-p", str(self.port)]
+        folders = "-D", str(self.data), "-k", str(self.folder)
+        argv = [str(self._bin / "postgres"), *folders, "-p", str(self.port)]
         with self._log.open("ab") as out:
             self._process = subprocess.Popen(
                 argv,

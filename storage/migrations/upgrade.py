@@ -1,4 +1,4 @@
-"""Bring a database to the newest schema, in one transaction.
+"""Bring a SQLite file to the newest schema, in one transaction.
 
 Imported only when there is something to apply: Alembic and SQLAlchemy take long to load.
 
@@ -27,7 +27,7 @@ def upgrade_sqlite(path: Path) -> None:
     event.listen(engine, "begin", _begin)
     try:
         with engine.begin() as connection:
-            _upgrade(connection)
+            apply(connection)
     except DBAPIError as error:
         if isinstance(error.orig, sqlite3.Error):
             raise translate(error.orig, path) from error
@@ -41,7 +41,8 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _upgrade(connection: Connection) -> None:
+def apply(connection: Connection) -> None:
+    """Apply, within the open transaction, every revision that is missing."""
     config = Config()
     # Alembic reads the path through ConfigParser, to which a per cent sign is special.
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))

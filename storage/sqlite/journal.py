@@ -13,8 +13,8 @@ from uuid import UUID
 from storage.base import FINAL, Record
 from storage.journal import in_the_way, weigh_record
 from storage.limits import check_integer, check_limit
+from storage.records import Table
 from storage.sqlite.file import SQLiteFile, Writer
-from storage.sqlite.records import Table
 
 RECORDS = Table(Record, "journal")
 PUT = RECORDS.upsert()

@@ -21,8 +21,8 @@ from storage import words
 from storage.base import Draft, Entry, Found, Hit, Visitor
 from storage.finding import called, first_place
 from storage.limits import MAX_INTEGER, check_findable, check_integer, check_limit
+from storage.records import Table, Value
 from storage.sqlite.file import SQLiteFile, Writer
-from storage.sqlite.records import Table, Value
 from storage.words import Phrase, terms
 
 VISITORS = Table(Visitor, "visitors")

@@ -60,7 +60,9 @@ def test_urls_that_name_a_file():
         "sqlite:///folder/",
         "sqlite:///:memory:",
         "sqlite:///shop.db?mode=ro",
-        "postgresql://localhost/shop",
+        "postgresql://localhost",
+        "postgresql://localhost/",
+        "postgresql:///",
         "SQLITE:///shop.db",
     ],
 )

@@ -19,7 +19,7 @@ from storage.base import Agent, Appended, Directory, Shop, StoreBusy, StoreUnava
 from storage.commit import Bounds
 from storage.open import Storage, open_storage
 from storage.sqlite import connect, log
-from storage.sqlite.directory import AGENTS, SHOPS
+from storage.directory import AGENTS, SHOPS
 from tests.conformance.directory_suite import DirectorySuite
 from tests.conformance.log_suite import LogSuite, MakeLog, draft, fresh
 

@@ -1,7 +1,9 @@
 """Between the seam's records and the rows of their tables.
 
-A table has a column per field, named like it. SQLite knows fewer types than a record: UUIDs are
-16-byte blobs, truth values 0 and 1, a tuple of texts is a JSON list.
+A table has a column per field, named like it. A tuple of texts is a JSON list everywhere. SQLite
+knows fewer types than a record: there UUIDs are 16-byte blobs, truth values 0 and 1.
+
+Statements have a `?` for each value, as SQLite wants it; PostgreSQL wants them `numbered`.
 
 May import: base.
 """
@@ -9,6 +11,7 @@ May import: base.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Generic, TypeVar, get_type_hints
 from uuid import UUID
 
@@ -19,6 +22,8 @@ R = TypeVar("R", bound=Struct)
 
 Value = str | int | bytes | None
 """What SQLite keeps."""
+Plain = str | int | bytes | UUID | None
+"""What a column is given, as PostgreSQL keeps it and `encode` takes it."""
 
 
 class Table(Generic[R]):
@@ -47,28 +52,50 @@ class Table(Generic[R]):
             f"ON CONFLICT (id) DO UPDATE SET {updates}"
         )
 
-    def row(self, record: R) -> tuple[Value, ...]:
-        """A record as the values of its columns."""
-        return tuple(encode(value) for value in msgspec.structs.astuple(record))
+    def insert(self) -> str:
+        """The statement that inserts a record, if its id is new."""
+        places = ", ".join("?" * len(self.fields))
+        return (
+            f"INSERT INTO {self.name} ({self.columns}) VALUES ({places}) "
+            "ON CONFLICT (id) DO NOTHING"
+        )
 
-    def record(self, row: Sequence[Value]) -> R:
+    def values(self, record: R) -> tuple[Plain, ...]:
+        """A record as the values of its columns."""
+        return tuple(plain(value) for value in msgspec.structs.astuple(record))
+
+    def row(self, record: R) -> tuple[Value, ...]:
+        """A record as the values of its columns in SQLite."""
+        return tuple(encode(value) for value in self.values(record))
+
+    def record(self, row: Sequence[Plain]) -> R:
         """The record that a row holds."""
         pairs = zip(self._decoders, row, strict=True)
         return self._record(*(decode(value) if decode else value for decode, value in pairs))
 
 
-def encode(value: object) -> Value:
-    """A field's value as SQLite keeps it."""
-    if isinstance(value, UUID):
-        return value.bytes
+def plain(value: object) -> Plain:
+    """A field's value as a column is given it."""
     if isinstance(value, tuple):
         return msgspec.json.encode(value).decode()
-    if value is None or isinstance(value, str | int | bytes):
+    if value is None or isinstance(value, str | int | bytes | UUID):
         return value
     raise TypeError(f"no column keeps a {type(value).__name__}")
 
 
-def _decoder(hint: object) -> Callable[[Value], object] | None:
+def encode(value: Plain) -> Value:
+    """A value as SQLite keeps it."""
+    return value.bytes if isinstance(value, UUID) else value
+
+
+@cache
+def numbered(statement: str) -> str:
+    """A statement as PostgreSQL wants it, with $1, $2 and so on."""
+    first, *rest = statement.split("?")
+    return first + "".join(f"${n}{part}" for n, part in enumerate(rest, 1))
+
+
+def _decoder(hint: object) -> Callable[[Plain], object] | None:
     if hint in (UUID, UUID | None):
         return _uuid
     if hint == tuple[str, ...]:
@@ -76,9 +103,11 @@ def _decoder(hint: object) -> Callable[[Value], object] | None:
     return bool if hint is bool else None
 
 
-def _uuid(value: Value) -> UUID | None:
+def _uuid(value: Plain) -> UUID | None:
+    if isinstance(value, UUID):
+        return UUID(int=value.int)  # a plain one: asyncpg's own kind is slower to compare
     return UUID(bytes=value) if isinstance(value, bytes) else None
 
 
-def _texts(value: Value) -> tuple[str, ...]:
+def _texts(value: Plain) -> tuple[str, ...]:
     return msgspec.json.decode(str(value), type=tuple[str, ...])
