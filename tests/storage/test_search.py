@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from bench.peers.postgres import Cluster
 from storage.base import StoreUnavailable
 from storage.memory import MemoryDirectory, MemoryLog
 from storage.open import open_remote, open_storage
 from storage.remote import serving
 from tests.conformance.search_suite import PARCEL, SearchSuite, Stores, changes, says
+from tests.support.postgres import TEMPLATE
+
+TABLES = (
+    *("found", "visitor_words", "unindexed", "entries", "heads", "outbox"),
+    *("conversations", "visitors", "agents", "shops"),
+)
 
 
 async def opened(url: str) -> AsyncIterator[Stores]:
@@ -47,6 +55,22 @@ class TestRemoteSearch(SearchSuite):
                 assert remote.search is not None
                 yield Stores(remote.log, remote.directory, remote.search)
                 await remote.close()
+
+
+@pytest.fixture(scope="module")
+def database(postgres: Cluster) -> Iterator[str]:
+    """One for all: to make one takes longer than most tests."""
+    postgres.create("search", TEMPLATE)
+    yield "search"
+    postgres.drop("search")
+
+
+class TestPostgresSearch(SearchSuite):
+    @pytest.fixture
+    async def stores(self, postgres: Cluster, database: str) -> AsyncIterator[Stores]:
+        async for stores in opened(postgres.url(database)):
+            yield stores
+        await asyncio.to_thread(postgres.sql, database, f"TRUNCATE {', '.join(TABLES)}")
 
 
 async def test_what_was_found_is_found_after_a_restart(tmp_path: Path):
