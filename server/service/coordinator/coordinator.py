@@ -133,7 +133,7 @@ class Coordinator:
             try:
                 async with self._locks.of(record.key) as lease:
                     finished += await self._finish(record, lease)
-            except (LockBusy, LockUnavailable, _Overtaken) as error:
+            except (LockBusy, LockUnavailable) as error:
                 log.info("coordinator.not_recovered", id=str(record.id), reason=str(error))
             except BrokenPromise:
                 log.exception("coordinator.broken_promise", id=str(record.id))
@@ -183,11 +183,15 @@ class Coordinator:
         return wanted
 
     async def _finish(self, record: Record, lease: Lease) -> bool:
-        """Take over what somebody else has left, as it is in the journal now."""
+        """Take over what somebody else has left, as it is in the journal now; whether there was
+        anything to do. Raises LockBusy when it is not finished after that."""
         latest = await self._journal.find_record(record.id)
         if latest is None or latest.state in FINAL:
             return False
-        taken = await self._write(latest, found(State(latest.state)), token=lease.token)
+        try:
+            taken = await self._write(latest, found(State(latest.state)), token=lease.token)
+        except _Overtaken:
+            raise LockBusy("another process takes the transaction over") from None
         outcome = await self._carry(taken)
         log.info("coordinator.took_over", id=str(record.id), kind=record.kind, now=outcome.state)
         if outcome.state not in FINAL:

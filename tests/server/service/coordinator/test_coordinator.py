@@ -14,7 +14,7 @@ from server.service.coordinator.base import Fenced, LockBusy, No, Transaction
 from server.service.coordinator.coordinator import KEPT, Coordinator, Outcome
 from server.service.coordinator.locks import Holding, LocalLocks
 from server.service.coordinator.machine import BrokenPromise, State
-from storage.base import Journal, StoreUnavailable
+from storage.base import Journal, Record, StoreUnavailable
 from storage.memory_journal import MemoryJournal
 
 ALL = 2**63 - 1
@@ -198,6 +198,20 @@ async def test_who_is_overtaken_says_what_became_of_it(scene: Scene, before: str
     assert (await stopped).state is state
     assert len(scene.told) == told, "it told somebody something although it was overtaken"
     assert await scene.state(asked.id) == state.value
+
+
+async def test_who_is_overtaken_while_taking_over(scene: Scene):
+    slow = scene.journal = Slow("aborting")
+    scene.locks = LocalLocks(slow, time.monotonic)
+    left = move()
+    await slow.put(Record(left.id, "move", left.key, "preparing", b"it", 1, 1, 1), expected=None)
+    second = asyncio.create_task(scene.another().run(move(left.key)))
+    await slow.reached.wait()
+    assert await scene.another(forgotten=True).recover() == 1
+    slow.go_on.set()
+    with pytest.raises(LockBusy):
+        await second
+    assert await scene.state(left.id) == "aborted"
 
 
 async def test_a_store_that_goes_away(scene: Scene):
