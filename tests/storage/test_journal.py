@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -37,6 +38,15 @@ class TestRemoteJournal(JournalSuite):
             remote = RemoteJournal(Link(place))
             yield remote
             await remote.close()
+        await storage.close()
+
+
+class TestPostgresJournal(JournalSuite):
+    @pytest.fixture
+    async def journal(self, postgres_url: str) -> AsyncIterator[Journal]:
+        storage = await asyncio.to_thread(open_storage, postgres_url)
+        assert storage.journal is not None
+        yield storage.journal
         await storage.close()
 
 

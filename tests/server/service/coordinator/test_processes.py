@@ -38,7 +38,7 @@ PATIENCE = 60.0
 class Site:
     """The store in this process, as in Tradewind's store process, and what workers share."""
 
-    def __init__(self, storage: Storage, redis: Redis, url: str, place: Path, prefix: str) -> None:
+    def __init__(self, storage: Storage, redis: Redis, url: str, place: str, prefix: str) -> None:
         assert storage.journal is not None
         locks = RedisLocks(redis, storage.journal, prefix)
         load = RedisLoad(redis, prefix)
@@ -66,7 +66,7 @@ class Site:
         ids = [agent.id for agent in self.agents]
         defaults: dict[str, object] = {"claims": 1, "together": 1, "seed": 0}
         return Task(
-            str(self.place),
+            self.place,
             self.url,
             self.prefix,
             ids,
@@ -103,7 +103,7 @@ async def opened(folder: Path, server: RedisServer, prefix: str) -> AsyncIterato
     place = folder / "store.sock"
     try:
         async with serving(place, storage.log, storage.directory, journal=storage.journal):
-            yield Site(storage, redis, server.unix_url, place, prefix)
+            yield Site(storage, redis, server.unix_url, str(place), prefix)
     finally:
         await redis.aclose()
         await storage.close()
@@ -113,6 +113,20 @@ async def opened(folder: Path, server: RedisServer, prefix: str) -> AsyncIterato
 async def site(tmp_path: Path, redis_server: RedisServer, redis_prefix: str) -> AsyncIterator[Site]:
     async with opened(tmp_path, redis_server, redis_prefix) as site:
         yield site
+
+
+@pytest.fixture
+async def site_on_postgres(
+    postgres_url: str, redis_server: RedisServer, redis_prefix: str
+) -> AsyncIterator[Site]:
+    """As on several hosts: every process reaches the database by itself."""
+    storage = await asyncio.to_thread(open_storage, postgres_url)
+    redis = connect(redis_server.unix_url)
+    try:
+        yield Site(storage, redis, redis_server.unix_url, postgres_url, redis_prefix)
+    finally:
+        await redis.aclose()
+        await storage.close()
 
 
 async def start(task: Task) -> asyncio.subprocess.Process:
@@ -135,6 +149,15 @@ async def end(worker: asyncio.subprocess.Process, *, killed: bool = False) -> li
 @pytest.mark.crash
 @pytest.mark.parametrize("disturbance", ["nothing", "forgetting", "killing"])
 async def test_many_claims_at_once(site: Site, disturbance: str):
+    await many_claims_at_once(site, disturbance)
+
+
+@pytest.mark.crash
+async def test_many_claims_at_once_on_postgres(site_on_postgres: Site):
+    await many_claims_at_once(site_on_postgres, "killing")
+
+
+async def many_claims_at_once(site: Site, disturbance: str) -> None:
     """There is work for more than all agents may have, and nothing is closed."""
     await site.populate(agents=5, chats=30)
     tasks = [site.task(claims=15, together=8, seed=seed) for seed in range(3)]

@@ -21,14 +21,15 @@ from server.domain.people import Caller, Role
 from server.domain.refusal import Refusal
 from server.service.coordinator.redis_load import RedisLoad
 from server.service.coordinator.redis_locks import RedisLocks
-from storage.open import open_remote
+from storage.open import open_remote, open_storage
 from storage.redis import connect
 from tests.server.service.coordinator.world import SHOP, Fuse, Ground, Process
 from transport.uuid7 import uuid7
 
 
 class Task(Struct, frozen=True):
-    """`stop_at`: before which step to stop oneself (SIGSTOP), once."""
+    """`store`: a URL, or the socket of a store process. `stop_at`: before which step to stop
+    oneself (SIGSTOP), once."""
 
     store: str
     redis: str
@@ -95,7 +96,9 @@ def say(told: Told) -> None:
 
 
 async def main(task: Task) -> None:
-    storage, redis = open_remote(Path(task.store)), connect(task.redis)
+    by_url = "://" in task.store
+    storage = open_storage(task.store) if by_url else open_remote(Path(task.store))
+    redis = connect(task.redis)
     assert storage.journal is not None
     locks = RedisLocks(redis, storage.journal, task.prefix)
     load = RedisLoad(redis, task.prefix)
