@@ -61,7 +61,7 @@ class HotLog:
         self.misses = 0
         """Those that went to the inner log."""
         self.rebuilds = 0
-        """Sets that were built."""
+        """Sets that were begun here and filled, unless they were lost meanwhile."""
 
     @property
     def errors(self) -> int:
@@ -194,7 +194,7 @@ class HotLog:
             if await self._fills.ask(built):
                 self.rebuilds += 1
         finally:
-            del self._building[conversation]
+            self._building.pop(conversation, None)
 
 
 def _after(last: list[Entry], after: int, limit: int) -> list[Entry] | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from uuid import uuid4
 
 import pytest
 
 from server.bus.base import Event, Seen
 from server.bus.local import LocalBus
+from server.bus.redis import RedisBus
 from server.live import presence as local
 from server.live.online import FORGET_AFTER
 from server.live.presence import Presence
@@ -80,6 +82,37 @@ async def shared(redis: Redis, redis_prefix: str) -> AsyncIterator[SharedRegion]
         await worker.kill()
 
 
+class HostsRegion:
+    """Workers of several hosts, as they are: each with a bus and a connection of its own."""
+
+    round = QUICK.repeat
+    lapse = SharedRegion.lapse
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self.url = url
+        self.prefix = prefix
+        self.stack = AsyncExitStack()
+
+    async def worker(self) -> Worker:
+        redis = connect(self.url)
+        self.stack.push_async_callback(redis.aclose)
+        bus = RedisBus(redis, self.prefix)
+        self.stack.push_async_callback(bus.close)
+        running = asyncio.get_running_loop().create_task(bus.run())
+        self.stack.push_async_callback(ended, running)
+        clock = asyncio.get_running_loop().time
+        prefix = f"{self.prefix}live:"
+        made = Worker(bus, SharedPresence(bus, uuid4(), clock, redis, prefix, QUICK))
+        self.stack.push_async_callback(made.kill)
+        made.start()
+        return made
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
+
+
 class TestPresence(OnlineSuite):
     @pytest.fixture
     async def region(self, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LocalRegion]:
@@ -95,6 +128,16 @@ class TestSharedPresence(OnlineSuite):
     @pytest.fixture
     async def region(self, shared: SharedRegion) -> SharedRegion:
         return shared
+
+
+class TestSharedPresenceOfSeveralHosts(OnlineSuite):
+    @pytest.fixture
+    async def region(
+        self, redis_server: RedisServer, redis_prefix: str
+    ) -> AsyncIterator[HostsRegion]:
+        region = HostsRegion(redis_server.url, redis_prefix)
+        async with region.stack:
+            yield region
 
 
 def test_clients_and_workers_forget_alike() -> None:
