@@ -55,13 +55,27 @@ def by_key(messages: list[Message]) -> dict[bytes, list[bytes]]:
     return found
 
 
-def fill(link: LinkEnd) -> None:
-    """Send until no more is taken."""
+async def stands_still(link: LinkEnd) -> bool:
+    """Whether the peer takes nothing any more."""
     try:
+        async with asyncio.timeout(0.5):
+            await link.drained()
+    except TimeoutError:
+        return True
+    return False
+
+
+async def fill(link: LinkEnd) -> int:
+    """Send numbered messages until neither the link nor what carries it takes any more."""
+    sent = 0
+    async with asyncio.timeout(PATIENCE):
         while True:
-            link.send(b"k", b"x" * 10_000)
-    except LinkFull:
-        pass
+            try:
+                link.send(b"k", b"%06d" % sent * 1_500)
+                sent += 1
+            except LinkFull:
+                if await stands_still(link):
+                    return sent
 
 
 class LinkSuite:
@@ -128,29 +142,13 @@ class LinkSuite:
     async def test_a_peer_that_takes_nothing(self, links: Maker) -> None:
         """The sender is told, holds no more than it says, and loses nothing."""
         async with links() as (here, there):
-            sent = 0
-            async with asyncio.timeout(PATIENCE):
-                while True:
-                    try:
-                        here.send(b"k", b"%06d" % sent * 1_000)
-                        sent += 1
-                    except LinkFull:
-                        if await self._stands_still(here):
-                            break
+            sent = await fill(here)
             assert MAX_QUEUED // 2 < here.stats.waiting <= MAX_QUEUED
             assert not here.closed
             assert not there.closed
             assert there.stats.received <= 2 * MAX_UNREAD
             messages = await take(there, sent)
             assert [int(message.data[:6]) for message in messages] == list(range(sent))
-
-    async def _stands_still(self, link: LinkEnd) -> bool:
-        try:
-            async with asyncio.timeout(0.5):
-                await link.drained()
-        except TimeoutError:
-            return True
-        return False
 
     async def test_drained_goes_on_when_the_peer_reads(self, links: Maker) -> None:
         async with links() as (here, there):
@@ -173,13 +171,13 @@ class LinkSuite:
         self, links: Maker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A receiver that takes its time is not taken for dead, nor does it take the sender so."""
-        monkeypatch.setattr("transport.links.machine.HEARTBEAT", 0.1)
+        monkeypatch.setattr("transport.links.machine.HEARTBEAT", 0.3)
         async with links() as (here, there):
             sent = 0
             while sent < 3 * MAX_UNREAD:
                 here.send(b"k", b"%06d" % sent)
                 sent += 1
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(1.2)
             assert not here.closed
             assert not there.closed
             messages = await take(there, sent)
@@ -190,9 +188,9 @@ class LinkSuite:
     async def test_heartbeats_keep_an_idle_link(
         self, links: Maker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("transport.links.machine.HEARTBEAT", 0.1)
+        monkeypatch.setattr("transport.links.machine.HEARTBEAT", 0.3)
         async with links() as (here, there):
-            await asyncio.sleep(0.8)
+            await asyncio.sleep(1.2)
             assert not here.closed
             assert not there.closed
 
@@ -241,7 +239,7 @@ class LinkSuite:
 
     async def test_the_end_wakes_who_waits_for_room(self, links: Maker) -> None:
         async with links() as (here, there):
-            fill(here)
+            await fill(here)
             waiting = asyncio.ensure_future(here.drained())
             await asyncio.sleep(0)
             there.close(CloseCode.GOING_AWAY)
@@ -252,7 +250,7 @@ class LinkSuite:
 
     async def test_a_close_that_is_not_heard_takes_its_time_and_no_more(self, links: Maker) -> None:
         async with links() as (here, _):
-            fill(here)
+            await fill(here)
             here.close(CloseCode.GOING_AWAY)
             async with asyncio.timeout(CLOSE_LINGER + 5):
                 await here.wait_closed()

@@ -17,7 +17,6 @@ from transport.memory import Network
 
 NETWORKS = {
     "plain": Network(max_datagram=0),
-    "datagrams": Network(),
     "lossy": Network(delay=0.002, loss=0.1, late=0.1),
 }
 
