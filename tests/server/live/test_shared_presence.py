@@ -13,12 +13,15 @@ from server.bus.base import Event, Seen
 from server.bus.local import LocalBus
 from server.bus.redis import RedisBus
 from server.live import presence as local
-from server.live.online import FORGET_AFTER
+from server.live.hub import Hub
+from server.live.online import FORGET_AFTER, Counts
 from server.live.presence import Presence
 from server.live.shared_presence import Pace, SharedPresence
 from storage.redis import Redis, connect
 from tests.conformance.online_suite import SHOP, OnlineSuite, Worker, agent, until, visitor
 from tests.support.redis import RedisServer
+from transport.memory import memory_pair
+from transport.wire import frames
 
 QUICK = Pace(refresh=0.1, lapse=0.8, check=0.1, grace=0.4, repeat=0.2)
 
@@ -290,3 +293,31 @@ async def test_redis_away_and_back(
     for worker in region.workers:
         await worker.kill()
     await region.redis.aclose()
+
+
+async def test_an_agent_hears_again_and_again_who_is_there(shared: SharedRegion) -> None:
+    """Through the hub, and without the bus."""
+    clock = asyncio.get_running_loop().time
+    presence = SharedPresence(shared.bus, uuid4(), clock, shared.redis, shared.prefix, QUICK)
+    hub = Hub(shared.bus, presence)
+    running = asyncio.get_running_loop().create_task(presence.run())
+    there = await shared.worker()
+    there.presence.arrived(visitor(1), "quic")
+    await asyncio.sleep(0.1)
+    async with memory_pair() as (client, server):
+        client.send(frames.Hello(frames.VERSION, "token"))
+        await server.receive()
+        follower = await hub.join(server, agent(2))
+        follower.welcome(frames.Welcome(frames.VERSION, uuid4(), agent(2).who, 0, 25_000), [], [])
+        await until(lambda: presence.counts(SHOP) == Counts(visitors=1, agents=1))
+        published = shared.bus.published
+        heard: list[str] = []
+        async with asyncio.timeout(10):
+            while heard.count(visitor(1).who) < 4:
+                frame = await client.receive()
+                if isinstance(frame, frames.Presence):
+                    heard.append(frame.who)
+        assert shared.bus.published == published
+        await hub.leave(follower)
+    assert presence.counts(SHOP) == Counts(0, 0)
+    await ended(running)
