@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
@@ -160,6 +160,43 @@ async def test_one_worker_alone_is_cut_off(own_redis: OwnRedis):
     await redis.acl_setuser("cut", commands=["+@all"])
     await until(lambda: not one.behind(id))
     assert [entry.seq for entry in await other.read(id)] == [1, 2, 3]
+    for log in (one, other):
+        await log.close()
+    for client in (cut, redis):
+        await client.aclose()
+
+
+async def test_a_deletion_counts_for_what_was_before_it(own_redis: OwnRedis):
+    """Its answer may come when more has fallen behind, and somebody has built the set again."""
+    server = own_redis()
+    redis = connect(server.url)
+    await redis.acl_setuser(
+        "cut", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-zadd"]
+    )
+    cut = connect(f"redis://cut:any@127.0.0.1:{server.port}/0")
+    inner, id = MemoryLog(), uuid4()
+    one, other = HotLog(inner, cut, tuning=BRISK), HotLog(inner, redis, tuning=BRISK)
+    dropped, answered = asyncio.Event(), asyncio.Event()
+    drop = one._behind._index.drop
+
+    async def late(conversations: Iterable[UUID]) -> bool:
+        done = await drop(conversations)
+        dropped.set()
+        await answered.wait()
+        return done
+
+    one._behind._index.drop = late  # type: ignore[method-assign]
+    await other.append([draft(id)])
+    await other.heads([id])
+    await built(other)
+    await one.append([draft(id)])
+    await dropped.wait()
+    await other.heads([id])
+    await built(other)
+    await one.append([draft(id)])
+    answered.set()
+    await until(lambda: not one.behind(id))
+    assert (await other.heads([id]))[id].seq == 3
     for log in (one, other):
         await log.close()
     for client in (cut, redis):
