@@ -13,32 +13,29 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import structlog
 from msgspec import Struct
 from quart import Quart
 from quart_schema import Info, QuartSchema
 
-from server import control, demo, garbage, gathering, secret
+from server import control, demo, garbage, gathering, ground, secret
 from server.api import access, agent, errors, ops, pages, security, visitor
 from server.api.addresses import Addresses
 from server.api.door import Door
-from server.bus.base import Appended, Bus, Event, Passed
-from server.bus.local import LocalBus
-from server.bus.unix import UnixBus
+from server.bus.base import Bus, Event, Passed
 from server.config import Settings
+from server.ground import Ground, Start
 from server.live.admission import Admission
 from server.live.calls import Calls
 from server.live.commands import Commands
 from server.live.gateway import Gateway
 from server.live.hub import Hub
-from server.live.presence import Presence
 from server.metrics import Metrics
 from server.service.chat import Chat
 from server.service.conversations import Conversations
@@ -50,7 +47,7 @@ from server.service.search import Finder
 from server.service.shops import Shops
 from server.service.tokens import Tokens
 from storage.base import StorageError
-from storage.open import Storage, open_remote, open_storage
+from storage.open import Storage, open_storage
 from transport.quic.qlog import Qlog
 from transport.quic.shared_tickets import SharedTickets
 from transport.serve import Listening, ServeConfig, serving
@@ -68,9 +65,6 @@ CATCH_UP = 4.0
 
 TICKETS = "/tickets"
 """The topic of session tickets; no shop has a slash in its id."""
-
-Start = Callable[[Coroutine[None, None, None]], None]
-"""Starts a task that runs in the background."""
 
 log = structlog.get_logger(__name__)
 
@@ -122,13 +116,16 @@ class _Base(Struct, frozen=True):
     """What everything stands on."""
 
     settings: Settings
-    storage: Storage
-    bus: Bus
-    publish: Callable[[str, Appended], None]
+    ground: Ground
     metrics: Metrics
     gather: Callable[[], Awaitable[bytes]]
     leaving: Leaving
     start: Start
+
+    @property
+    def storage(self) -> Storage:
+        """Its store."""
+        return self.ground.storage
 
 
 class _People(Struct, frozen=True):
@@ -154,8 +151,7 @@ async def building(
         if settings.demo:
             login = await demo.seed(storage.directory, people.passwords, settings, unix_ms())
         gateway = await _gateway(base, people, stack)
-        if isinstance(base.bus, UnixBus):
-            base.bus.on_gap = lambda: gateway.move(CATCH_UP)
+        base.ground.on_gap(lambda: gateway.move(CATCH_UP))
         if shared is None:
             await stack.enter_async_context(control.listening(settings, storage.directory))
         presented = certificates(settings)
@@ -171,7 +167,7 @@ async def building(
             base.metrics,
             storage,
             base.leaving,
-            await _tickets(base.bus) if shared is not None else None,
+            await _tickets(base.ground.bus) if _has_others(settings, shared) else None,
             login,
             not await storage.directory.list_shops(),
         )
@@ -180,27 +176,41 @@ async def building(
 async def _base(
     settings: Settings, storage: Storage | None, shared: Shared | None, stack: AsyncExitStack
 ) -> _Base:
-    """The ground: a store and a bus of this process alone, or those of the store process."""
-    if storage is None:
-        storage = (
-            open_storage(settings.database_url) if shared is None else open_remote(shared.store)
-        )
-        stack.push_async_callback(storage.close)
-    metrics = Metrics()
-    bus: LocalBus | UnixBus
-    if shared is None:
-        bus, gather = LocalBus(), metrics.text
-        publish: Callable[[str, Appended], None] = bus.publish
-    else:
-        bus, publish = UnixBus(shared.bus), _by_the_store
+    """The ground, and what is counted on it."""
+    metrics, gather = Metrics(), None
+    if shared is not None:
         place = shared.metrics / f"metrics-{shared.sockets.slot.socket}.sock"
         await stack.enter_async_context(gathering.listening(place, metrics.text))
         gather = partial(gathering.gather, shared.metrics)
-    stack.push_async_callback(bus.close)
+    # Outside of what the tasks use, which is closed after they have ended.
+    opened = await stack.enter_async_context(AsyncExitStack())
     start = await stack.enter_async_context(_background())
-    if isinstance(bus, UnixBus):
-        start(bus.run())
-    return _Base(settings, storage, bus, publish, metrics, gather, Leaving(), start)
+    found = _ground(settings, storage, shared, start, opened)
+    stack.push_async_callback(found.flush)
+    metrics.watch(counts=found.counts)
+    return _Base(settings, found, metrics, gather or metrics.text, Leaving(), start)
+
+
+def _ground(
+    settings: Settings,
+    storage: Storage | None,
+    shared: Shared | None,
+    start: Start,
+    stack: AsyncExitStack,
+) -> Ground:
+    if storage is None and ground.is_site(settings):
+        return ground.site(settings, start, stack)
+    if shared is not None:
+        return ground.worker(shared.store, shared.bus, start, stack)
+    if storage is None:
+        storage = open_storage(settings.database_url)
+        stack.push_async_callback(storage.close)
+    return ground.alone(storage, start, stack)
+
+
+def _has_others(settings: Settings, shared: Shared | None) -> bool:
+    """Whether other processes serve the same clients."""
+    return shared is not None or ground.is_site(settings)
 
 
 async def _tickets(bus: Bus) -> SharedTickets:
@@ -213,10 +223,6 @@ async def _tickets(bus: Bus) -> SharedTickets:
 
     await bus.subscribe(TICKETS, heard)
     return tickets
-
-
-def _by_the_store(topic: str, event: Appended) -> None:
-    """The store process publishes at the commit, so that entries keep their order."""
 
 
 def certificates(settings: Settings) -> Certificates:
@@ -250,17 +256,18 @@ async def _gateway(base: _Base, people: _People, stack: AsyncExitStack) -> Gatew
     conversations = Conversations(messages, directory)
     stack.push_async_callback(_save, conversations)
     observe = base.metrics.append.observe
-    chat = Chat(messages, directory, conversations, base.publish, now=unix_ms, observe=observe)
+    publish = base.ground.publish
+    chat = Chat(messages, directory, conversations, publish, now=unix_ms, observe=observe)
     await stack.enter_async_context(chat)
-    presence = Presence(base.bus, uuid4(), clock)
-    desk = Desk(directory, conversations, chat, presence)
+    online = base.ground.online
+    desk = Desk(directory, conversations, chat, online)
     history = History(messages, chat)
-    hub = Hub(base.bus, presence)
+    hub = Hub(base.ground.bus, online)
     finder = Finder(base.storage.search, directory, desk)
     commands = Commands(chat, Calls(history, desk, finder), hub, base.metrics, clock)
     limits = (base.settings.max_sessions, base.settings.max_sessions_per_address)
     base.start(conversations.run())
-    base.start(presence.run())
+    base.start(online.run())
     base.start(_mend(conversations))
     return Gateway(
         people.identity.authenticate,

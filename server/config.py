@@ -133,6 +133,15 @@ class Settings(BaseSettings):
             raise ValueError("certificate and key must be set together")
         return self
 
+    @model_validator(mode="after")
+    def _site(self) -> Settings:
+        if self.redis is not None and not (self.database or "").startswith("postgresql://"):
+            raise ValueError(
+                "redis is for several hosts, which share a database: set database to a "
+                "postgresql:// URL, or leave redis out"
+            )
+        return self
+
     @property
     def database_url(self) -> str:
         """Where messages are kept."""

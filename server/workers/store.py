@@ -1,5 +1,8 @@
 """The store process: it alone owns the database, and it hands events round.
 
+(Of a site, whose workers reach PostgreSQL and Redis by themselves, it does only what one of a host
+must: the demo, and the control socket.)
+
 One process, because SQLite takes one writer, and because whoever commits knows the order: entries
 are published here, at their commit, before the next one's caller is resumed. So they reach every
 worker in the order of their `seq`, and reach them also when the worker that appended has died.
@@ -13,17 +16,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from uuid import UUID
 
 import structlog
 
-from server import control, demo
+from server import control, demo, ground
 from server.app import unix_ms
 from server.bus.base import Appended as Published
+from server.bus.base import Done
 from server.bus.exchange import Exchange, exchanging
 from server.config import Settings
+from server.service.outbox import Announcer
 from server.service.passwords import Passwords
 from server.workers.channel import Channel, Ready, StoreTask, unpack
 from storage.base import Appended, Conflict, Directory, Draft, MessageLog
@@ -46,9 +52,16 @@ async def keep(task: StoreTask, channel: Channel) -> None:
     storage = open_storage(settings.database_url)
     try:
         ready = await _prepared(settings, storage)
+        if ground.is_site(settings):
+            async with control.listening(settings, storage.directory):
+                channel.say(ready)
+                await channel.told_to_leave(0.0)
+            return
         async with exchanging(settings.data_dir / BUS) as exchange:
-            announcing = AnnouncingLog(storage.log, storage.directory, exchange.publish)
+            publish, settling = _publisher(storage, exchange)
+            announcing = AnnouncingLog(storage.log, storage.directory, publish)
             async with (
+                settling,
                 serving(settings.data_dir / STORE, announcing, storage.directory, storage.search),
                 control.listening(settings, storage.directory),
             ):
@@ -58,6 +71,32 @@ async def keep(task: StoreTask, channel: Channel) -> None:
                     await _without(exchange)
     finally:
         await storage.close()
+
+
+def _publisher(
+    storage: Storage, exchange: Exchange
+) -> tuple[Callable[[str, Published], None], AbstractAsyncContextManager[None]]:
+    """How to publish, and what has to run meanwhile: a store with an outbox is told what is out."""
+    if storage.outbox is None:
+        return exchange.publish, nullcontext()
+
+    def publish(shop: str, event: Published, done: Done) -> None:
+        exchange.publish(shop, event)
+        done()
+
+    announcer = Announcer(publish, storage.outbox)
+    return announcer.publish, _running(announcer.run())
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Runs it until the block is left."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 class AnnouncingLog:

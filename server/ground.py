@@ -1,0 +1,155 @@
+"""What a server stands on: its store, its bus, and how what was committed gets from the one to the
+other.
+
+    alone     a store of its own, a bus within the process
+    worker    the store process's store, and the bus of its exchange; the store process publishes
+    site      PostgreSQL and Redis, for any number of processes on any number of hosts: each appends
+              by itself, publishes at the commit, and sweeps what others left in the outbox
+
+Beside app.py the only place that names a concrete store or bus.
+What holds always: what is opened here is closed when the stack is, in reverse.
+May import: bus, live's presence, service's outbox; config; storage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+from msgspec import Struct
+
+from server.bus.base import Appended, Bus
+from server.bus.local import LocalBus
+from server.bus.redis import RedisBus
+from server.bus.unix import UnixBus
+from server.config import Settings
+from server.live.online import Online
+from server.live.presence import Presence
+from server.live.shared_presence import SharedPresence
+from server.service.outbox import Announcer
+from storage.hot import HotLog
+from storage.open import Storage, open_remote, open_storage
+from storage.redis import Redis, connect
+
+Start = Callable[[Coroutine[None, None, None]], None]
+"""Starts a task that runs in the background."""
+FLUSH = 1.0
+"""Seconds that the last events may take to leave."""
+Counts = Mapping[str, Mapping[str, int]]
+
+
+async def _nothing() -> None:
+    """There is nothing to flush."""
+
+
+class Ground(Struct, frozen=True):
+    """See above."""
+
+    storage: Storage
+    bus: Bus
+    online: Online
+    publish: Callable[[str, Appended], None]
+    """Called at a commit. Never waits."""
+    on_gap: Callable[[Callable[[], None]], None]
+    """Says what to do when the bus may have lost something."""
+    flush: Callable[[], Awaitable[None]] = _nothing
+    """Waits until what was published has left, not for long."""
+    counts: Callable[[], Counts] = dict
+    """For the metrics: what happened to each part."""
+    redis: Redis | None = None
+
+
+def is_site(settings: Settings) -> bool:
+    """Whether there may be other hosts."""
+    return settings.redis is not None
+
+
+def alone(storage: Storage, start: Start, stack: AsyncExitStack) -> Ground:
+    """One process with a store of its own."""
+    bus = LocalBus()
+    stack.push_async_callback(bus.close)
+    publish: Callable[[str, Appended], None] = bus.publish
+    if storage.outbox is not None:
+        announcer = Announcer(bus.publish, storage.outbox)
+        start(announcer.run())
+        publish = announcer.publish
+    return Ground(storage, bus, _presence(bus), publish, _never)
+
+
+def worker(store: Path, exchange: Path, start: Start, stack: AsyncExitStack) -> Ground:
+    """One of several processes on a host, with the store process's store."""
+    storage, bus = open_remote(store), UnixBus(exchange)
+    stack.push_async_callback(storage.close)
+    stack.push_async_callback(bus.close)
+    start(bus.run())
+
+    def on_gap(act: Callable[[], None]) -> None:
+        bus.on_gap = act
+
+    return Ground(storage, bus, _presence(bus), _by_the_store, on_gap)
+
+
+def site(settings: Settings, start: Start, stack: AsyncExitStack) -> Ground:
+    """One of any number of processes. Raises BadURL, WrongSchema or StoreUnavailable."""
+    assert settings.redis is not None, "a site has a Redis"
+    redis, prefix = connect(settings.redis), settings.redis_prefix
+    stack.push_async_callback(redis.aclose)
+    storage = open_storage(settings.database_url)
+    hot = HotLog(storage.log, redis, f"{prefix}hot:")
+    storage.log = hot
+    stack.push_async_callback(storage.close)
+    bus = RedisBus(redis, prefix)
+    stack.push_async_callback(bus.close)
+    assert storage.outbox is not None, "PostgreSQL has one"
+    announcer = Announcer(bus.publish, storage.outbox, hot)
+    clock = asyncio.get_running_loop().time
+    start(bus.run())
+    start(announcer.run())
+
+    def on_gap(act: Callable[[], None]) -> None:
+        bus.on_gap = act
+
+    def counts() -> Counts:
+        return {
+            "bus": bus.counts,
+            "outbox": {"swept": announcer.swept},
+            "hot_index": {
+                name: getattr(hot, name) for name in ("hits", "misses", "rebuilds", "errors")
+            },
+        }
+
+    return Ground(
+        storage,
+        bus,
+        SharedPresence(bus, uuid4(), clock, redis, f"{prefix}live:"),
+        announcer.publish,
+        on_gap,
+        partial(_flush, bus),
+        counts,
+        redis,
+    )
+
+
+async def _flush(bus: RedisBus) -> None:
+    """What was said last should leave before we do; what does not is in the outbox."""
+    try:
+        async with asyncio.timeout(FLUSH):
+            await bus.flushed()
+    except TimeoutError:
+        pass
+
+
+def _presence(bus: Bus) -> Presence:
+    return Presence(bus, uuid4(), asyncio.get_running_loop().time)
+
+
+def _never(act: Callable[[], None]) -> None:
+    """Within a process nothing is lost."""
+
+
+def _by_the_store(topic: str, event: Appended) -> None:
+    """The store process publishes at the commit, so that entries keep their order."""
