@@ -25,3 +25,11 @@ class Finding(Struct, frozen=True):
     level: Level
     says: str
     mend: str = ""
+
+
+def indexed(unindexed: int, before: str = "") -> Finding:
+    """Whether search finds everything. `before` is what must be done before the command."""
+    if unindexed == 0:
+        return Finding("search", Level.OK, "everything is indexed")
+    says = f"{unindexed} conversations are not found yet"
+    return Finding("search", Level.WARN, says, f"{before}run `tradewind reindex`")

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 from storage.base import StorageError
-from storage.diagnosis import Finding, Level
+from storage.diagnosis import Finding, Level, indexed
 from storage.schema import check_version, read_version
 from storage.sqlite.connect import connect, translate
 from storage.sqlite.search import count_unindexed
@@ -155,8 +155,4 @@ def _index(path: Path) -> Iterator[Finding]:
             count = count_unindexed(connection)
     except sqlite3.Error:
         return  # An empty or older file; the schema's line says what is the matter.
-    if count == 0:
-        yield Finding("search", Level.OK, "everything is indexed")
-    else:
-        mend = "stop the server and run `tradewind reindex`"
-        yield Finding("search", Level.WARN, f"{count} conversations are not found yet", mend)
+    yield indexed(count, "stop the server and ")

@@ -1,6 +1,6 @@
 """What is wrong with a PostgreSQL server, and how to mend it.
 
-May import: base, diagnosis, schema, connect, pool, url.
+May import: base, diagnosis, schema, connect, pool, search, url.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Iterator
 import asyncpg
 
 from storage.base import StorageError
-from storage.diagnosis import Finding, Level
+from storage.diagnosis import Finding, Level, indexed
 from storage.postgres import pool, schema
 from storage.postgres.connect import connected
+from storage.postgres.search import count_unindexed
 from storage.schema import check_version
 from storage.url import PostgresPlace
 
@@ -62,6 +63,7 @@ async def _examine(connection: asyncpg.Connection, place: PostgresPlace) -> list
         _connections(server, used),
         _encoding(server["server_encoding"]),
         *_room(folder),
+        *await _index(connection),
     ]
 
 
@@ -81,6 +83,13 @@ async def _schema(connection: asyncpg.Connection, place: PostgresPlace) -> Findi
         says, _, mend = str(error).rpartition("; ")
         return Finding("schema", Level.FAIL, says, mend)
     return Finding("schema", Level.OK, f"up to date ({version})")
+
+
+async def _index(connection: asyncpg.Connection) -> list[Finding]:
+    try:
+        return [indexed(await count_unindexed(connection))]
+    except asyncpg.UndefinedTableError:
+        return []  # An empty or older database; the schema's line says what is the matter.
 
 
 def _sync(server: dict[str, str], default: str) -> Finding:

@@ -97,7 +97,7 @@ class PostgresSearch:
 
     async def count_unindexed(self) -> int:
         """See Search."""
-        return await self._pool.run(_count)
+        return await self._pool.run(count_unindexed)
 
     async def index(self, conversation: UUID, shop: str, head: int, found: Sequence[Found]) -> bool:
         """See Search."""
@@ -224,10 +224,11 @@ async def _index(
 async def _reset(connection: asyncpg.Connection) -> int:
     async with connection.transaction():
         await connection.execute(RESET)
-        return await _count(connection)
+        return await count_unindexed(connection)
 
 
-async def _count(connection: asyncpg.Connection) -> int:
+async def count_unindexed(connection: asyncpg.Connection) -> int:
+    """How many conversations still have to be indexed."""
     return int(await connection.fetchval("SELECT count(*) FROM unindexed"))
 
 
