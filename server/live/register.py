@@ -200,7 +200,9 @@ class Register:
             elif answer == 1:
                 own.writes += 1
                 own.anew = False
-                own.waiting = {w: t for w, t in own.waiting.items() if piece.get(w) != t}
+                for who, transport in piece.items():
+                    if own.waiting[who] == transport:  # Else it has changed again meanwhile.
+                        del own.waiting[who]
             else:
                 own.again()
             if own.waiting or answer != 1:
