@@ -31,8 +31,7 @@ PASSING = (
     pg.QueryCanceledError,
     pg.ReadOnlySQLTransactionError,
     pg.InvalidCachedStatementError,
-    pg.TargetServerAttributeNotMatched,
-    pg.ProtocolError,
+    pg.InternalClientError,  # a session that ended while it was idle may be met halfway
 )
 BUSY_RETRY_AFTER = 0.25
 """Seconds told to one whose transaction collided too often."""
@@ -59,8 +58,8 @@ def translate(error: Exception, place: PostgresPlace) -> Exception:
             )
         case pg.DeadlockDetectedError() | pg.SerializationError():
             return StoreBusy(BUSY_RETRY_AFTER)
-        case pg.UntranslatableCharacterError() | pg.CharacterNotInRepertoireError():
-            return ValueError(f"PostgreSQL keeps no such text: {error}")
+        case pg.DataError():
+            return ValueError(f"PostgreSQL keeps no such value: {error}")
     advice = _advice(error, place)
     return error if advice is None else StoreUnavailable(advice)
 

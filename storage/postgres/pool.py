@@ -86,7 +86,7 @@ class Pool:
             try:
                 pool = await self._opened()
                 async with pool.acquire(timeout=PATIENCE + CONNECT) as connection:
-                    return await work(connection)
+                    return await _perform(work, connection)
             except Exception as error:
                 again = is_passing(error) or isinstance(error, COLLISIONS)
                 if not again or clock() >= deadline:
@@ -106,6 +106,17 @@ class Pool:
 
     async def _connect(self, *_: Any, **__: Any) -> asyncpg.Connection:
         return await connect(self._place)
+
+
+async def _perform(
+    work: Callable[[asyncpg.Connection], Awaitable[T]], connection: asyncpg.Connection
+) -> T:
+    try:
+        return await work(connection)
+    except Exception as error:
+        if is_passing(error):
+            connection.terminate()  # Whatever state it is in, nobody else shall meet it.
+        raise
 
 
 async def _keep(_: asyncpg.Connection) -> None:

@@ -9,8 +9,10 @@ import pytest
 from storage.base import Directory
 from storage.commit import Bounds
 from storage.memory import MemoryDirectory, MemoryLog
+from storage.memory_outbox import MemoryOutbox
 from tests.conformance.directory_suite import DirectorySuite
 from tests.conformance.log_suite import LogSuite, MakeLog
+from tests.conformance.outbox_suite import OutboxSuite, Stores
 
 
 class TestMemoryLog(LogSuite):
@@ -31,3 +33,16 @@ class TestMemoryDirectory(DirectorySuite):
     @pytest.fixture
     def directory(self) -> Directory:
         return MemoryDirectory()
+
+
+class TestMemoryOutbox(OutboxSuite):
+    @pytest.fixture
+    async def stores(self) -> AsyncIterator[Stores]:
+        now = [0.0]
+
+        async def wait(seconds: float) -> None:
+            now[0] += seconds
+
+        log, directory = MemoryLog(), MemoryDirectory()
+        yield Stores(log, directory, MemoryOutbox(log, directory, lambda: now[0]), wait)
+        await log.close()

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from typing import ClassVar
 from uuid import UUID
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
+from bench.peers.postgres import Cluster
 from storage.base import Appended, Conflict, Draft, Entry, Head, MessageLog
 from storage.entries import place
 from storage.memory import MemoryLog
 from storage.open import open_storage
+from tests.support.postgres import TEMPLATE, fresh_name
 
 CONVERSATIONS = [UUID(int=n) for n in (0, 1, 2**128 - 1)]
 
@@ -169,6 +173,27 @@ class OneRocksDBLog(OneLogInAFolder):
     url = "rocksdb:///{}/log"
 
 
+class OnePostgresLog(OneLog):
+    cluster: ClassVar[Cluster]
+
+    def open(self) -> MessageLog:
+        self.name = fresh_name()
+        self.cluster.create(self.name, TEMPLATE)
+        return self.connect()
+
+    def connect(self) -> MessageLog:
+        return open_storage(self.cluster.url(self.name)).log
+
+    def reopen(self) -> None:
+        self.runner.run(self.log.close())
+        self.log = self.connect()
+
+    def teardown(self) -> None:
+        super().teardown()
+        if hasattr(self, "name"):
+            self.cluster.drop(self.name)
+
+
 def within(examples: int) -> settings:
     return settings(
         max_examples=examples,
@@ -184,3 +209,11 @@ TestOneSQLiteLog = OneSQLiteLog.TestCase
 TestOneSQLiteLog.settings = within(40)
 TestOneRocksDBLog = OneRocksDBLog.TestCase
 TestOneRocksDBLog.settings = within(30)
+
+
+class TestOnePostgresLog(OnePostgresLog.TestCase):
+    settings = within(20)
+
+    @pytest.fixture(autouse=True)
+    def _server(self, postgres: Cluster) -> None:
+        OnePostgresLog.cluster = postgres
