@@ -22,10 +22,11 @@ from server.reindex import reindex as rebuild
 from storage import open as storage_open
 from storage.doctor import Level
 from storage.redis import without_secrets
+from storage.url import shown as without_password
 
 SECRET = frozenset({"secret", "metrics_token"})
 """Settings that are not shown."""
-URLS = frozenset({"redis"})
+URLS = {"redis": without_secrets, "database": without_password}
 """Settings that are shown without the password in them."""
 _BAR = (
     progress.TextColumn("{task.description}"),
@@ -42,7 +43,9 @@ def migrate(config: Config = None, database: Database = None, data_dir: DataDir 
     with faults():
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         before = storage_open.migrate(settings.database_url)
-    out.print(f"{settings.database_url} is up to date (it was {before or 'empty'}).")
+    out.print(
+        f"{without_password(settings.database_url)} is up to date (it was {before or 'empty'})."
+    )
 
 
 def reindex(
@@ -62,7 +65,8 @@ def reindex(
         task = shown.add_task("Indexing conversations", total=None)
         told = partial(_advance, shown, task)
         done = asyncio.run(_reindex(settings.database_url, told, everything=everything))
-    out.print(f"Search finds all of {settings.database_url}: {done} conversations were indexed.")
+    where = without_password(settings.database_url)
+    out.print(f"Search finds all of {where}: {done} conversations were indexed.")
 
 
 async def _reindex(url: str, told: Told, *, everything: bool) -> int:
@@ -138,7 +142,7 @@ def show_settings(config: Config = None) -> None:
         if name in SECRET and value is not None:
             value = "(set)"
         elif name in URLS and value is not None:
-            value = without_secrets(value)
+            value = URLS[name](value)
         table.add_row(f"TRADEWIND_{name.upper()}", str(value), field.description)
     out.print(table)
 
