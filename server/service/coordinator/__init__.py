@@ -5,6 +5,7 @@
     coordinator.py   carries transactions through the table, finishes what the dead left
     locks.py         waiting for locks and holding them; locks of one process
     redis_locks.py   locks of a region
+    redis_run.py     which run of which Redis a script is on
     load.py          which conversations take an agent's places; the load of one process
     redis_load.py    the load of a region
     places.py        what a load should be, by the log and the journal

@@ -61,7 +61,8 @@ class Load(Protocol):
       asks late is not given;
     - a `leave` that is older than the last `hold` of the conversation changes nothing;
     - `restore` adds to what came while it was being prepared, and does nothing when anything may
-      have been forgotten since `prepare_restore` gave its mark, or when it was restored since. Who
+      have been forgotten since `prepare_restore` gave its mark, when it was restored since, or when
+      it is too early to tell. Who
       prepare at the same time have one mark together, and the first of them restores;
     - LIFETIME after it was made complete, a load is empty and not complete.
     A call may raise LoadUnavailable: then it may have been done, or not.

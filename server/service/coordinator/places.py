@@ -28,8 +28,8 @@ from storage.limits import MAX_INTEGER
 
 PATIENCE = 1.5
 """Seconds for which a place is waited for that others may get or not."""
-PAUSE = 0.01
-"""Seconds between two looks."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
+"""Seconds between two looks; they double."""
 MAX_UNFINISHED = 1_000
 """Unfinished transactions that are looked through when restoring. Over it none can be restored."""
 
@@ -56,18 +56,20 @@ class Places:
     ) -> Given:
         """Keep a place: KEPT, FULL or FENCED. Raises Undecided, LoadUnavailable or StorageError."""
         deadline = asyncio.get_running_loop().time() + PATIENCE
+        pause = FIRST_PAUSE
         while asyncio.get_running_loop().time() < deadline:
             given = await self._load.keep(
                 agent, conversation, transaction, capacity=capacity, token=token
             )
             if given is Given.INCOMPLETE:
-                await self._restore(agent)
+                if await self._restore(agent):
+                    continue
             elif given is not Given.FULL:
                 return given
             elif len(await self._held(agent) - {conversation}) >= capacity:
                 return Given.FULL
-            else:
-                await asyncio.sleep(PAUSE)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
         raise Undecided(f"what agent {agent} has is not known, or about to change")
 
     async def settle(self, agent: UUID, conversation: UUID, transaction: UUID, token: int) -> None:
@@ -95,7 +97,7 @@ class Places:
         except (StorageError, LoadUnavailable) as error:
             log.warning("places.not_told", agent=str(agent), reason=str(error))
 
-    async def _restore(self, agent: UUID) -> None:
+    async def _restore(self, agent: UUID) -> bool:
         mark = await self._load.prepare_restore(agent)
         unfinished = await self._journal.unfinished(older_than=MAX_INTEGER, limit=MAX_UNFINISHED)
         if len(unfinished) == MAX_UNFINISHED:
@@ -109,7 +111,7 @@ class Places:
                 person.shop, status="open", assignee=agent, limit=MAX_CAPACITY
             )
             held = {record.id: record.seq for record in open_ones}
-        await self._load.restore(agent, mark, Taken(held, kept))
+        return await self._load.restore(agent, mark, Taken(held, kept))
 
     async def _held(self, agent: UUID) -> set[UUID]:
         """What takes a place by its log. The rest is taken out of the load."""

@@ -7,11 +7,15 @@
     mark              whose restoring is under way, and in which run it began
 
 Redis may lose all of it, or its last second (redis_locks.py tells how). A load that was lost is not
-there, and one from another run of the server does not count as complete; a mark that was lost, or
+there, and one from another run (redis_run.py) does not count as complete; a mark that was lost, or
 is from another run, restores nothing.
 
+While a replica takes over, the old master may go on for a moment, with workers that have not
+noticed, and give the same place away there: so on a master that was promoted no load is complete
+before SETTLE seconds have passed. Named assumption: nobody talks to an old master longer than that.
+
 Redis compares numbers as doubles: a token is exact up to 2**53, which are two million epochs.
-May import: base, load; storage's Redis.
+May import: load, redis_run; storage's Redis.
 """
 
 from __future__ import annotations
@@ -20,17 +24,21 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from server.service.coordinator.load import LIFETIME, Given, LoadUnavailable, Taken
+from server.service.coordinator.redis_run import RUN
 from storage.redis import Redis, RedisError
 
-_RUN = "local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')\n"
 _AGE = """
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 """
+SETTLE = 10.0
+"""Seconds for which a master that was promoted gives no place."""
+
 # In all of them KEYS[1] is the agent's load and ARGV[1] its lifetime in milliseconds.
+# KEYS[2] is what the names of keys begin with that say since when a run is known.
 
 # ARGV: -, conversation, transaction, capacity, token.
 KEEP = (
-    _RUN
+    RUN
     + """
 local mine = 'k:' .. ARGV[2]
 local at = redis.call('HMGET', KEYS[1], 't:' .. ARGV[2], 'complete', 'h:' .. ARGV[2], mine)
@@ -85,8 +93,9 @@ end
 """
 # ARGV: -, mark.
 MARK = (
-    _RUN
+    RUN
     + """
+redis.call('SET', KEYS[2] .. run, redis.call('TIME')[1], 'NX', 'EX', 2592000)
 local mark = redis.call('HGET', KEYS[1], 'mark')
 if not mark or string.sub(mark, -#run) ~= run then
     mark = ARGV[2] .. run
@@ -96,15 +105,20 @@ end
     + _AGE
     + "return mark"
 )
-# ARGV: -, mark, how many are held, (conversation, seq)…, (conversation, transaction)…
+# ARGV: -, mark, seconds to settle, how many are held, (conversation, seq)…,
+# (conversation, transaction)…
 RESTORE = (
-    _RUN
+    RUN
     + """
 if redis.call('HGET', KEYS[1], 'mark') ~= ARGV[2] or string.sub(ARGV[2], -#run) ~= run then
     return 0
 end
-local last = 3 + 2 * tonumber(ARGV[3])
-for i = 4, last, 2 do
+if promoted then
+    local born = redis.call('GET', KEYS[2] .. run)
+    if not born or redis.call('TIME')[1] - born < tonumber(ARGV[3]) then return 0 end
+end
+local last = 4 + 2 * tonumber(ARGV[4])
+for i = 5, last, 2 do
     local seq = redis.call('HGET', KEYS[1], 'h:' .. ARGV[i])
     if not seq or tonumber(seq) < tonumber(ARGV[i + 1]) then
         redis.call('HSET', KEYS[1], 'h:' .. ARGV[i], ARGV[i + 1])
@@ -124,8 +138,11 @@ return 1
 class RedisLoad:
     """See Load. `redis` answers in bytes; `prefix` is what this server's keys begin with."""
 
-    def __init__(self, redis: Redis, prefix: str, lifetime: float = LIFETIME) -> None:
+    def __init__(
+        self, redis: Redis, prefix: str, lifetime: float = LIFETIME, settle: float = SETTLE
+    ) -> None:
         self._redis = redis
+        self._settle = str(settle)
         self._prefix = prefix + "load:"
         self._lifetime = round(lifetime * 1000)
         self._keep = redis.register_script(KEEP)
@@ -178,11 +195,13 @@ class RedisLoad:
             pairs += conversation.hex, seq
         for conversation, transaction in taken.kept.items():
             pairs += conversation.hex, transaction.hex
-        return bool(await self._run(self._restore, agent, mark, len(taken.held), *pairs))
+        held = len(taken.held)
+        return bool(await self._run(self._restore, agent, mark, self._settle, held, *pairs))
 
     async def _run(self, script: Any, agent: UUID, *args: str | int) -> Any:
         try:
-            return await script(keys=[self._prefix + agent.hex], args=[self._lifetime, *args])
+            keys = [self._prefix + agent.hex, self._prefix + "born:"]
+            return await script(keys=keys, args=[self._lifetime, *args])
         except RedisError as error:
             raise _unavailable(error) from error
 

@@ -5,10 +5,10 @@ says in which epoch the counts are, all of them in one hash slot.
 
 How a token never goes back though Redis may forget. Redis can lose everything (FLUSHALL, a restart
 without its files) or its last second (a restart from its files, a replica that took over). So the
-epoch names the run of the server that it was set for: with another `run_id`, or without an epoch,
-no lock is given out. Whoever finds it so sets an epoch, in three steps:
+epoch names the run that it was set for (redis_run.py): in another run, or without an epoch, no lock
+is given out. Whoever finds it so sets an epoch, in three steps:
 
- 1. put a mark of one's own, with the `run_id`, where the others' marks are put;
+ 1. put a mark of one's own, with the run, where the others' marks are put;
  2. draw the next epoch from the journal, which is on disk and never gives one twice;
  3. set it, if the mark is still one's own, the run is still that one, and no epoch is set.
 
@@ -20,7 +20,7 @@ steps, and every other one here, are one script each, which Redis runs alone.
 
 A lock that is held when Redis forgets has two holders for a while. The second one's token is
 higher, whatever the first one is still about to do.
-May import: base, locks; storage's journal and Redis.
+May import: base, locks, redis_run; storage's journal and Redis.
 """
 
 from __future__ import annotations
@@ -30,14 +30,13 @@ from uuid import uuid4
 
 from server.service.coordinator.base import Lease, LockUnavailable
 from server.service.coordinator.locks import EPOCH, NAME, token
+from server.service.coordinator.redis_run import RUN
 from storage.base import Journal, StorageError
 from storage.redis import Redis, RedisError
 
-_RUN = "local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')\n"
-
 # KEYS: epoch, count, lock. ARGV: owner, milliseconds, tokens of an epoch.
 ACQUIRE = (
-    _RUN
+    RUN
     + """
 local epoch = redis.call('HMGET', KEYS[1], 'run', 'epoch')
 if epoch[1] ~= run or not epoch[2] then return {'no epoch'} end
@@ -53,10 +52,10 @@ return {'taken', epoch[2], count}
 """
 )
 # KEYS: epoch. ARGV: mark.
-MARK = _RUN + "redis.call('HSET', KEYS[1], 'mark', ARGV[1] .. run)"
+MARK = RUN + "redis.call('HSET', KEYS[1], 'mark', ARGV[1] .. run)"
 # KEYS: epoch, counts. ARGV: mark, epoch.
 SET = (
-    _RUN
+    RUN
     + """
 local at = redis.call('HMGET', KEYS[1], 'mark', 'run', 'epoch')
 if at[1] ~= ARGV[1] .. run or (at[2] == run and at[3]) then return end

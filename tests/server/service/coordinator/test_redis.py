@@ -150,3 +150,58 @@ async def test_without_redis(server: RedisServer, own: Redis) -> None:
         await load.taken(ANN)
     with pytest.raises(LoadUnavailable):
         await load.drop(ANN, uuid4(), uuid4(), token=1)
+
+
+@pytest.fixture
+async def pair(own_redis: Callable[..., RedisServer]) -> AsyncIterator[tuple[Redis, Redis]]:
+    """A master and a replica that has taken over; the old master goes on, and does not know."""
+    fast = ("repl-diskless-sync-delay 0", 'save ""')
+    old_server = own_redis(*fast)
+    new_server = own_redis(*fast, f"replicaof 127.0.0.1 {old_server.port}")
+    old, new = connect(old_server.url), connect(new_server.url)
+    yield old, new
+    await old.aclose()
+    await new.aclose()
+
+
+async def followed(old: Redis, new: Redis) -> None:
+    """Returns when the replica has what the master has."""
+    async with asyncio.timeout(15):
+        while (await new.info("replication")).get("master_link_status") != "up":  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert await old.wait(1, 10_000) == 1
+
+
+async def test_tokens_of_a_replica_that_took_over_are_higher(pair: tuple[Redis, Redis]) -> None:
+    old, new = pair
+    journal = MemoryJournal()
+    before, after = RedisLocks(old, journal, "tw:"), RedisLocks(new, journal, "tw:")
+    for segment in range(4):
+        await taken(before, segment, 0.001)
+    await followed(old, new)
+    await new.replicaof("NO", "ONE")
+    for segment in range(4):
+        theirs = await taken(before, segment)
+        ours = await taken(after, segment)
+        assert ours.token > theirs.token
+
+
+async def test_a_replica_that_took_over_gives_no_place_at_first(
+    pair: tuple[Redis, Redis],
+) -> None:
+    old, new = pair
+    before, after = RedisLoad(old, "tw:"), RedisLoad(new, "tw:", settle=1.0)
+    await complete(before)
+    one = uuid4()
+    await before.hold(ANN, one, 3)
+    await followed(old, new)
+    await new.replicaof("NO", "ONE")
+    assert (await after.taken(ANN)).held == {one: 3}
+    assert await keep(after, uuid4()) is Given.INCOMPLETE
+    mark = await after.prepare_restore(ANN)
+    assert not await after.restore(ANN, mark, load_suite.Taken())
+    assert await keep(before, uuid4()) is Given.KEPT, "the old master does not know"
+    async with asyncio.timeout(10):
+        while not await after.restore(ANN, mark, load_suite.Taken()):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert await keep(after, uuid4()) is Given.KEPT
