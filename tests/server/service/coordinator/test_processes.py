@@ -16,7 +16,6 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from server.app import unix_ms
 from server.domain.people import Caller, Role
 from server.domain.refusal import Code
 from server.service.coordinator import places
@@ -27,7 +26,7 @@ from storage.redis import Redis, connect
 from storage.remote import serving
 from tests.server.service.coordinator.test_crash import no_lock_is_left, open_ones
 from tests.server.service.coordinator.worker import Task, Told
-from tests.server.service.coordinator.world import SHOP, Ground, Process, recovered
+from tests.server.service.coordinator.world import SHOP, Ground, Process, recovered, unix_ms
 from tests.support.redis import RedisServer
 from transport.uuid7 import uuid7
 

@@ -16,14 +16,13 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from server.app import unix_ms
 from server.domain.people import Caller, Role
 from server.domain.refusal import Refusal
 from server.service.coordinator.redis_load import RedisLoad
 from server.service.coordinator.redis_locks import RedisLocks
 from storage.open import open_remote, open_storage
 from storage.redis import connect
-from tests.server.service.coordinator.world import SHOP, Fuse, Ground, Process
+from tests.server.service.coordinator.world import SHOP, Fuse, Ground, Process, unix_ms
 from transport.uuid7 import uuid7
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -33,6 +34,10 @@ SHOP = "shop"
 VISITOR = Caller(Role.VISITOR, UUID(int=1), SHOP)
 ANN = Caller(Role.AGENT, UUID(int=2), SHOP)
 BOB = Caller(Role.AGENT, UUID(int=3), SHOP)
+
+
+def unix_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 class Crash(BaseException):
