@@ -58,7 +58,7 @@ def by_key(messages: list[Message]) -> dict[bytes, list[bytes]]:
 async def stands_still(link: LinkEnd) -> bool:
     """Whether the peer takes nothing any more."""
     try:
-        async with asyncio.timeout(0.5):
+        async with asyncio.timeout(0.3):
             await link.drained()
     except TimeoutError:
         return True
@@ -248,7 +248,10 @@ class LinkSuite:
                 with pytest.raises(SessionClosed):
                     await waiting
 
-    async def test_a_close_that_is_not_heard_takes_its_time_and_no_more(self, links: Maker) -> None:
+    async def test_a_close_that_is_not_heard_takes_its_time_and_no_more(
+        self, links: Maker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("transport.shell.CLOSE_LINGER", 0.5)
         async with links() as (here, _):
             await fill(here)
             here.close(CloseCode.GOING_AWAY)

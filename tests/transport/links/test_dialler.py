@@ -153,7 +153,10 @@ async def test_what_was_sent_before_the_move_arrives(tmp_path: Path) -> None:
             assert caught.value.code == CloseCode.GOING_AWAY
 
 
-async def test_it_comes_back_when_the_listener_does(tmp_path: Path) -> None:
+async def test_it_comes_back_when_the_listener_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transport.links.dial.DIAL_TIMEOUT", 1.0)
     deployment = Deployment(tmp_path)
     here, there = deployment.credentials("here"), deployment.credentials("there")
     async with listening(there) as ear:

@@ -13,7 +13,7 @@ from tests.transport.links.support import PATIENCE, joined, take
 from transport.errors import CloseCode, SessionClosed
 from transport.links.base import Link, LinkFull, Message, Way
 
-COUNT = 4_000
+COUNT = 2_500
 KEYS = 60
 
 
@@ -53,7 +53,7 @@ async def test_thousands_both_ways(tmp_path: Path, loss: float) -> None:
         check(up.result(), COUNT)
         check(down.result(), COUNT)
         if loss:
-            assert relay.lost > 20
+            assert relay.lost > 10
             assert here.stats.loss is not None
             assert here.stats.copies_useful > 0
 

@@ -86,7 +86,7 @@ async def test_an_expired_certificate(tmp_path: Path, way: Way) -> None:
     deployment = Deployment(tmp_path)
     there = deployment.credentials("there")
     deployment.credentials("here")
-    deployment.renew("here", lifetime=dt.datetime.now(dt.UTC) - NOW + dt.timedelta(seconds=3))
+    deployment.renew("here", lifetime=dt.datetime.now(dt.UTC) - NOW + dt.timedelta(seconds=2))
     here = Credentials(deployment.folder_of("here"))
     left = certificates.left(here.certificate, dt.datetime.now(dt.UTC))
     await asyncio.sleep(left.total_seconds() + 0.1)
