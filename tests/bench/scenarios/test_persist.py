@@ -42,6 +42,13 @@ async def test_each_store_at_each_rate_beside_a_bare_file(tmp_path: Path):
     assert list(await asyncio.to_thread(lambda: [*tmp_path.iterdir()])) == []
 
 
+async def test_a_real_postgresql(tmp_path: Path):
+    plan = msgspec.structs.replace(PLAN, stores=("postgresql",))
+    result = await persist.measure(plan)
+    assert [row[0] for row in result.tables[0].rows] == ["fdatasync", "postgresql"]
+    assert result.tables[0].rows[1][7] == 0
+
+
 async def test_a_store_that_does_not_hold_what_it_accepted_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
