@@ -1,7 +1,7 @@
 """Locks that the processes of a region share, in Redis.
 
-A key per segment, with the holder and the end of its lease; a count per segment; and one key that
-says in which epoch the counts are, all of them in one hash slot.
+A key per segment, with the holder and the end of its lease; and one key with the count of tokens
+and the epoch in which it is, which so can only be lost together (Redis may evict any key).
 
 How a token never goes back though Redis may forget. Redis can lose everything (FLUSHALL, a restart
 without its files) or its last second (a restart from its files, a replica that took over). So the
@@ -34,26 +34,25 @@ from server.service.coordinator.redis_run import RUN
 from storage.base import Journal, StorageError
 from storage.redis import Redis, RedisError
 
-# KEYS: epoch, count, lock. ARGV: owner, milliseconds, tokens of an epoch.
+# KEYS: epoch, lock. ARGV: owner, milliseconds, tokens of an epoch.
 ACQUIRE = (
     RUN
     + """
 local epoch = redis.call('HMGET', KEYS[1], 'run', 'epoch')
 if epoch[1] ~= run or not epoch[2] then return {'no epoch'} end
-if redis.call('EXISTS', KEYS[3]) == 1 then return {'held'} end
-local count = redis.call('INCR', KEYS[2])
+if redis.call('EXISTS', KEYS[2]) == 1 then return {'held'} end
+local count = redis.call('HINCRBY', KEYS[1], 'count', 1)
 if count >= tonumber(ARGV[3]) then
-    redis.call('HDEL', KEYS[1], 'epoch')
-    redis.call('DEL', KEYS[2])
+    redis.call('HDEL', KEYS[1], 'epoch', 'count')
     return {'no epoch'}
 end
-redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[2])
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 return {'taken', epoch[2], count}
 """
 )
 # KEYS: epoch. ARGV: mark.
 MARK = RUN + "redis.call('HSET', KEYS[1], 'mark', ARGV[1] .. run)"
-# KEYS: epoch, counts. ARGV: mark, epoch.
+# KEYS: epoch. ARGV: mark, epoch.
 SET = (
     RUN
     + """
@@ -91,7 +90,7 @@ class RedisLocks:
     async def acquire(self, segment: int, *, seconds: float) -> Lease | None:
         """See Locks. An answer that got lost leaves a lock that nobody knows of until it ends."""
         owner = uuid4().hex
-        keys = [self._prefix + "epoch", f"{self._prefix}count:{segment}", self._lock(segment)]
+        keys = [self._prefix + "epoch", self._lock(segment)]
         for _ in range(ATTEMPTS):
             said = await self._run(self._acquire, keys, [owner, _ms(seconds), EPOCH])
             if said[0] == b"taken":

@@ -126,11 +126,23 @@ async def test_an_epoch_drawn_before_it_forgot_is_not_set(redis: Redis, redis_pr
     assert late.token // EPOCH == 3
 
 
+async def test_any_key_may_be_evicted(redis: Redis, redis_prefix: str) -> None:
+    journal, tokens = MemoryJournal(), []
+    for _ in range(4):
+        keys = [key async for key in redis.scan_iter(match=redis_prefix + "*")]
+        for key in [None, *keys]:
+            if key is not None:
+                await redis.delete(key)
+            lease = await taken(RedisLocks(redis, journal, redis_prefix), len(tokens))
+            tokens.append(lease.token)
+    assert tokens == sorted(set(tokens))
+
+
 async def test_a_count_that_is_used_up_begins_anew(redis: Redis, redis_prefix: str) -> None:
     locks = RedisLocks(redis, MemoryJournal(), redis_prefix)
     first = await taken(locks, 0)
     await locks.release(first)
-    await redis.set(f"{redis_prefix}{{locks}}:count:0", EPOCH - 2)
+    await redis.hset(f"{redis_prefix}{{locks}}:epoch", "count", EPOCH - 2)
     last = await taken(locks, 0)
     await locks.release(last)
     after = await taken(locks, 0)
