@@ -1,24 +1,32 @@
-"""One group of appends: the statements of its transaction.
+"""One group of appends: its statements.
 
-A group locks the rows of its conversations in `heads`, in the order of their ids, so that groups of
-many processes wait for each other instead of deadlocking. Only then it reads, in a statement of its
-own: under READ COMMITTED that sees whatever those who held the locks before have committed. So the
-numbers are gapless, and a client id is stored once. With begin and commit that is five round trips,
-however many drafts there are.
+What holds always: the rows of its conversations in `heads` are locked in the order of their ids, so
+that groups of many processes wait for each other instead of deadlocking; and a client id is stored
+once, which in the end the unique index sees to.
 
-What holds always: nothing is decided by what was read before the locks were held.
-May import: base, entries, search.
+There are two ways:
+- `append_at_once`, for a group in which nothing is known to be a resend: one statement, which is a
+  transaction by itself, so one round trip. It counts on every draft being new, takes as many places
+  from each head as there are drafts, and fails as a whole with a UniqueViolationError when one is
+  not new;
+- `append`, within a transaction: it locks, then reads, then writes what is new. It reads in a
+  statement after the one that locks, for under READ COMMITTED a statement sees what was committed
+  before it began. With begin and commit that is five round trips.
+
+May import: base, entries, finding, search.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 import asyncpg
 
 from storage.base import Appended, Conflict, Draft, Entry, Head
-from storage.entries import FIRST_EPOCH, Key, number
+from storage.entries import FIRST_EPOCH, Key, number, place
+from storage.finding import first_place
 from storage.postgres import search
 
 SETTINGS = {
@@ -26,10 +34,34 @@ SETTINGS = {
     # few rows of large tables, found by their keys. And it need not be asked each time.
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
-    "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
 """Of the connection that runs these statements."""
+
+AT_ONCE = f"""
+    WITH drafts AS (
+        SELECT * FROM unnest(
+            $1::uuid[], $2::bigint[], $3::text[], $4::uuid[], $5::text[], $6::bytea[], $7::bigint[],
+            $8::bigint[], $9::text[], $10::text[], $11::text[]
+        ) AS d (conversation, back, author, client_id, kind, body, at, first, shop, text, terms)
+    ), moved AS (
+        INSERT INTO heads (conversation, epoch, seq)
+        SELECT id, {FIRST_EPOCH}, added FROM unnest($12::uuid[], $13::bigint[]) AS m (id, added)
+        ON CONFLICT (conversation) DO UPDATE SET seq = heads.seq + excluded.seq
+        RETURNING conversation, epoch, seq
+    ), placed AS (
+        SELECT d.*, m.epoch, m.seq - d.back AS seq
+        FROM drafts d JOIN moved m ON m.conversation = d.conversation
+    ), stored AS (
+        INSERT INTO entries (conversation, epoch, seq, author, client_id, kind, body, at)
+        SELECT conversation, epoch, seq, author, client_id, kind, body, at FROM placed
+    ), unpublished AS (
+        INSERT INTO outbox (channel, conversation, seq)
+        SELECT c.channel, p.conversation, p.seq
+        FROM placed p CROSS JOIN unnest($14::text[]) AS c (channel) ORDER BY p.conversation, p.seq
+    ), findable AS ({search.ADD_PLACED})
+    SELECT conversation, epoch, seq FROM moved
+"""
 
 # DO UPDATE locks a row that is there even where its condition is false; it writes nothing then.
 LOCK = f"""
@@ -37,15 +69,22 @@ LOCK = f"""
     SELECT id, {FIRST_EPOCH}, 0 FROM unnest($1::uuid[]) AS ids (id)
     ON CONFLICT (conversation) DO UPDATE SET seq = heads.seq WHERE false
 """
+# OFFSET 0 keeps the planner from joining whole tables: each draft is looked up by its keys.
 FIND = """
-    SELECT h.conversation, h.epoch, h.seq,
-           e.epoch, e.seq, e.author, e.client_id, e.kind, e.body, e.at
-    FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS d (conversation, author, client_id)
-    JOIN heads h ON h.conversation = d.conversation
-    LEFT JOIN entries e ON e.conversation = d.conversation
-        AND e.author = d.author AND e.client_id = d.client_id
+    SELECT d.nth, h.epoch, h.seq, e.epoch, e.seq, e.kind, e.body, e.at
+    FROM unnest($1::uuid[], $2::text[], $3::uuid[]) WITH ORDINALITY
+        AS d (conversation, author, client_id, nth)
+    CROSS JOIN LATERAL (
+        SELECT epoch, seq FROM heads WHERE heads.conversation = d.conversation OFFSET 0
+    ) AS h
+    LEFT JOIN LATERAL (
+        SELECT epoch, seq, kind, body, at FROM entries
+        WHERE entries.conversation = d.conversation
+            AND entries.author = d.author AND entries.client_id = d.client_id
+        OFFSET 0
+    ) AS e ON true
 """
-STORE = """
+STORE = f"""
     WITH fresh AS (
         SELECT * FROM unnest(
             $1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::uuid[], $6::text[], $7::bytea[],
@@ -55,14 +94,55 @@ STORE = """
         INSERT INTO entries (conversation, epoch, seq, author, client_id, kind, body, at)
         SELECT conversation, epoch, seq, author, client_id, kind, body, at FROM fresh
     ), moved AS (
-        UPDATE heads SET seq = m.seq
-        FROM unnest($9::uuid[], $10::bigint[]) AS m (conversation, seq)
-        WHERE heads.conversation = m.conversation
+        INSERT INTO heads (conversation, epoch, seq)
+        SELECT id, {FIRST_EPOCH}, seq FROM unnest($9::uuid[], $10::bigint[]) AS m (id, seq)
+        ON CONFLICT (conversation) DO UPDATE SET seq = excluded.seq
     )
     INSERT INTO outbox (channel, conversation, seq)
     SELECT c.channel, f.conversation, f.seq
-    FROM fresh f CROSS JOIN unnest($11::text[]) AS c (channel)
+    FROM fresh f CROSS JOIN unnest($11::text[]) AS c (channel) ORDER BY f.conversation, f.seq
 """
+
+
+def may_be_at_once(drafts: Sequence[Draft]) -> bool:
+    """Whether they are all different, and none changes how another message is found."""
+    if any(draft.findable is not None and draft.findable.seq is not None for draft in drafts):
+        return False
+    return len({(d.conversation, d.author, d.client_id) for d in drafts}) == len(drafts)
+
+
+async def append_at_once(
+    connection: asyncpg.Connection, drafts: Sequence[Draft], channels: Sequence[str]
+) -> list[Appended | Conflict]:
+    """Store and commit a group; one result per draft, in order."""
+    added = Counter(draft.conversation for draft in drafts)
+    seen: Counter[UUID] = Counter()
+    back = []
+    for draft in drafts:
+        seen[draft.conversation] += 1
+        back.append(added[draft.conversation] - seen[draft.conversation])
+    locked = sorted(added)
+    rows = await connection.fetch(
+        AT_ONCE,
+        [draft.conversation for draft in drafts],
+        back,
+        [draft.author for draft in drafts],
+        [draft.client_id for draft in drafts],
+        [draft.kind for draft in drafts],
+        [draft.body for draft in drafts],
+        [draft.at for draft in drafts],
+        [first_place(draft.at) for draft in drafts],
+        *search.columns(drafts),
+        locked,
+        [added[id] for id in locked],
+        channels,
+    )
+    heads = {id: (epoch, seq) for id, epoch, seq in rows}
+    told: list[Appended | Conflict] = []
+    for draft, behind in zip(drafts, back, strict=True):
+        epoch, seq = heads[draft.conversation]
+        told.append(Appended(place(draft, epoch, seq - behind), fresh=True))
+    return told
 
 
 async def append(
@@ -72,14 +152,14 @@ async def append(
     await connection.execute(LOCK, sorted({draft.conversation for draft in drafts}))
     heads, known = await _find(connection, drafts)
     results = number(drafts, heads, known)
-    fresh = [told.entry for told in results if isinstance(told, Appended) and told.fresh]
+    fresh = list(_fresh(drafts, results))
     if fresh:
-        await _store(connection, fresh, heads, channels)
-        await search.take(connection, _stored(drafts, results))
+        await _store(connection, [entry for _, entry in fresh], heads, channels)
+        await search.take(connection, fresh)
     return results
 
 
-def _stored(
+def _fresh(
     drafts: Sequence[Draft], results: Sequence[Appended | Conflict]
 ) -> Iterator[tuple[Draft, Entry]]:
     for draft, told in zip(drafts, results, strict=True):
@@ -98,11 +178,13 @@ async def _find(
     )
     heads: dict[UUID, Head] = {}
     known: dict[Key, Entry] = {}
-    for conversation, at_epoch, at_seq, epoch, seq, author, client_id, kind, body, at in rows:
-        heads[conversation] = Head(at_epoch, at_seq)
+    for nth, at_epoch, at_seq, epoch, seq, kind, body, at in rows:
+        draft = drafts[nth - 1]
+        heads[draft.conversation] = Head(at_epoch, at_seq)
         if epoch is not None:
-            entry = Entry(conversation, epoch, seq, author, client_id, kind, body, at)
-            known[conversation, author, client_id] = entry
+            author, id = draft.author, draft.client_id
+            entry = Entry(draft.conversation, epoch, seq, author, id, kind, body, at)
+            known[draft.conversation, author, id] = entry
     return heads, known
 
 
@@ -124,5 +206,5 @@ async def _store(
         [entry.at for entry in fresh],
         list(heads),
         [head.seq for head in heads.values()],
-        list(channels),
+        channels,
     )

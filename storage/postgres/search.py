@@ -36,6 +36,13 @@ ADD = f"""
          AS added (first, shop, conversation, seq, author, kind, at, text, terms)
     ON CONFLICT (place) DO NOTHING
 """
+ADD_PLACED = f"""
+    INSERT INTO found (place, shop, conversation, seq, author, kind, at, text, terms)
+    SELECT first | (nextval('found_places') & {2**PLACE_BITS - 1}),
+           shop, conversation, seq, author, kind, at, text, terms::tsvector
+    FROM placed WHERE shop IS NOT NULL
+"""
+"""Within a statement that knows `placed`: the drafts with their places and their `columns`."""
 CHANGE = """
     UPDATE found SET text = $3, terms = $4::text::tsvector WHERE conversation = $1 AND seq = $2
 """
@@ -112,6 +119,16 @@ class PostgresSearch:
     async def close(self) -> None:
         """See Search."""
         await self._pool.close()
+
+
+def columns(drafts: Iterable[Draft]) -> tuple[list[str | None], ...]:
+    """For ADD_PLACED: shop, text and terms of each draft that adds a message, else None."""
+    rows = [
+        (found.shop, _kept(found.text), _vector(found.text)) if found else (None, None, None)
+        for found in (draft.findable for draft in drafts)
+    ]
+    shops, texts, vectors = zip(*rows, strict=True)
+    return list(shops), list(texts), list(vectors)
 
 
 async def take(connection: asyncpg.Connection, stored: Iterable[tuple[Draft, Entry]]) -> None:

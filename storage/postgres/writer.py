@@ -7,8 +7,9 @@ StoreUnavailable; a new one that finds the queue full is told StoreBusy at once.
 
 What holds always:
 - calls go to the database in the order in which they came, and their callers are resumed in it;
-- a call that was in a transaction whose commit broke, and which is found stored, is told that it is
-  fresh, once: the commit was its own;
+- a call whose commit broke, and which is then found stored, is told that it is fresh: it knows its
+  own entry by the time in it. Should somebody else have stored it in the same millisecond, both are
+  told so, and publish it twice, which is no harm;
 - a call that fails for its own reasons fails alone;
 - `close` ends once everybody has been told.
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import asyncpg
 
@@ -37,14 +38,17 @@ LONGEST_PAUSE = 1.0
 """Seconds between two attempts to reach it, doubled from the one to the other."""
 TRIES = 5
 """Times in a row that transactions may collide before their callers are told to come back."""
+CAREFUL = 50
+"""Groups after one with a resend in it that are not tried at once: resends come in swarms, and the
+server logs each attempt that fails."""
 
 Results = list[Appended | Conflict]
 
 
 class _Call:
-    """One caller's drafts, until when it waits, and as what they were last about to be stored."""
+    """One caller's drafts, until when it waits, and whether they may be stored unheard."""
 
-    __slots__ = ("drafts", "future", "placed", "size", "until")
+    __slots__ = ("doubtful", "drafts", "future", "size", "until")
 
     def __init__(
         self, drafts: Sequence[Draft], size: int, until: float, future: asyncio.Future[Results]
@@ -53,7 +57,7 @@ class _Call:
         self.size = size
         self.until = until
         self.future = future
-        self.placed: set[Entry] = set()
+        self.doubtful = False
 
     def tell(self, results: Results) -> None:
         if not self.future.done():  # else cancelled while it waited
@@ -63,15 +67,22 @@ class _Call:
         if not self.future.done():
             self.future.set_exception(error)
 
-    def own(self, results: Results) -> Results:
-        """Take what an earlier commit of this call has stored for fresh."""
-        return [self._own(result) for result in results] if self.placed else results
+    def own(self, results: Results, taken: set[Entry]) -> Results:
+        """What is told when these were found: an entry that a lost commit of ours made is fresh."""
+        if not self.doubtful:
+            return results
+        return [
+            self._own(draft, told, taken) for draft, told in zip(self.drafts, results, strict=True)
+        ]
 
-    def _own(self, result: Appended | Conflict) -> Appended | Conflict:
-        if isinstance(result, Appended) and not result.fresh and result.entry in self.placed:
-            self.placed.remove(result.entry)
-            return Appended(result.entry, fresh=True)
-        return result
+    def _own(
+        self, draft: Draft, told: Appended | Conflict, taken: set[Entry]
+    ) -> Appended | Conflict:
+        entry = told.entry
+        if isinstance(told, Conflict) or entry.at != draft.at or entry in taken:
+            return told
+        taken.add(entry)
+        return Appended(entry, fresh=True)
 
 
 class Writer:
@@ -91,6 +102,8 @@ class Writer:
         self._closed = False
         self._pause = FIRST_PAUSE
         self._collisions = 0
+        self._careful = 0  # So many groups are not tried at once.
+        self._sent = False  # Whether a commit is under way.
         self._alone = 0  # So many calls are tried one by one: one of them is bad.
 
     async def append(self, drafts: Sequence[Draft], size: int) -> Results:
@@ -134,6 +147,7 @@ class Writer:
         return batch
 
     async def _serve(self, batch: list[_Call]) -> None:
+        self._sent = False
         try:
             results = await self._transact(batch)
         except Exception as error:
@@ -145,20 +159,34 @@ class Writer:
                 call.tell(told)
 
     async def _transact(self, batch: list[_Call]) -> list[Results]:
+        """Have a group committed; what each of its callers is told."""
         drafts = [draft for call in batch for draft in call.drafts]
         if not drafts:
             return [[] for _ in batch]
         connection = await self._connected()
+        if self._careful or not group.may_be_at_once(drafts):
+            told = iter(await self._carefully(connection, drafts))
+        else:
+            self._sent = True
+            told = iter(await group.append_at_once(connection, drafts, self._channels))
+        taken: set[Entry] = set()
+        return [call.own([next(told) for _ in call.drafts], taken) for call in batch]
+
+    async def _carefully(self, connection: asyncpg.Connection, drafts: Sequence[Draft]) -> Results:
         async with connection.transaction():
-            told = iter(await group.append(connection, drafts, self._channels))
-            results = [call.own([next(told) for _ in call.drafts]) for call in batch]
-            for call, mine in zip(batch, results, strict=True):
-                # From here on the commit may happen without our hearing of it.
-                call.placed = set(_fresh(mine))
-        return results
+            told = await group.append(connection, drafts, self._channels)
+            self._sent = True
+        resent = any(isinstance(one, Conflict) or not one.fresh for one in told)
+        self._careful = CAREFUL if resent else max(self._careful - 1, 0)
+        return told
 
     async def _failed(self, batch: list[_Call], error: Exception) -> None:
-        if is_passing(error):
+        if isinstance(error, asyncpg.UniqueViolationError) and not self._careful:
+            self._careful = CAREFUL  # A resend: nothing was stored, and it is looked for now.
+            self._again(batch)
+        elif is_passing(error):
+            for call in batch:
+                call.doubtful |= self._sent
             await self._disconnect()
             self._again(batch)
             self._expire(translate(error, self._place))
@@ -199,7 +227,3 @@ class Writer:
         connection, self._connection = self._connection, None
         if connection is not None:
             await disconnect(connection)
-
-
-def _fresh(results: Results) -> Iterator[Entry]:
-    return (told.entry for told in results if isinstance(told, Appended) and told.fresh)
