@@ -1,12 +1,14 @@
-"""Where a child begins: `python -m server.workers.child DESCRIPTOR`, started by the parent only.
+"""Where a child begins: `python -m server.workers.child DESCRIPTOR [leisurely]`, started by the
+parent only.
 
 What holds always: signals for the parent that reach its whole group or service are none of the
-child's; what it loads takes no time from those who serve.
+child's; what it loads leisurely takes no time from those who serve.
 May import: leisure; errand, by name.
 """
 
 from __future__ import annotations
 
+import importlib
 import signal
 import sys
 
@@ -17,7 +19,8 @@ def main() -> None:
     """Begin."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    sys.exit(leisure.load("server.workers.errand").begin(int(sys.argv[1])))
+    load = leisure.load if "leisurely" in sys.argv[2:] else importlib.import_module
+    sys.exit(load("server.workers.errand").begin(int(sys.argv[1])))
 
 
 if __name__ == "__main__":

@@ -51,22 +51,24 @@ class Serving(Struct, frozen=True):
 class Generation:
     """The workers of one bank."""
 
-    def __init__(self, bank: int, settings: Settings, group: Group) -> None:
+    def __init__(self, bank: int, settings: Settings, group: Group, *, beside: bool) -> None:
         self.bank = bank
+        self._beside = beside
+        """Whether an older one serves meanwhile."""
         slots = [Slot(bank, index, group.workers) for index in range(group.workers)]
         self._posts = [self._post(slot, settings, group) for slot in slots]
         self._begun: list[Post] = []
 
-    async def start(self, tasks: asyncio.TaskGroup, *, apart: bool) -> None:
+    async def start(self, tasks: asyncio.TaskGroup) -> None:
         """Start all, and wait until all serve. Raises StartFailed.
 
-        `apart`: one after the other. The start of a process takes a core for most of a second, and
-        those that serve meanwhile need theirs.
+        Beside an older generation one after the other, and leisurely: the start of a process takes
+        a core for most of a second, and those that serve meanwhile need theirs.
         """
         for post in self._posts:
             self._begun.append(post)
             tasks.create_task(post.keep())
-            if apart:
+            if self._beside:
                 await self._ready([post])
         await self._ready(self._posts)
 
@@ -84,7 +86,8 @@ class Generation:
     def _post(self, slot: Slot, settings: Settings, group: Group) -> Post:
         inherited = group.of(slot)
         task = WorkerTask(pack(settings), slot, inherited)
-        return Post(f"worker {slot.socket}", task, inherited.all())
+        name = f"worker {slot.socket}"
+        return Post(name, task, inherited.all(), leisurely=self._beside)
 
 
 class Parent:
@@ -150,10 +153,10 @@ class Parent:
             self._stop.set_result(patience)
 
     async def _begin(self, bank: int, settings: Settings) -> Generation:
-        generation = Generation(bank, settings, self._group)
         beside = bool(self._generations)
+        generation = Generation(bank, settings, self._group, beside=beside)
         self._generations.append(generation)
-        await generation.start(self._tasks, apart=beside)
+        await generation.start(self._tasks)
         return generation
 
     async def _rolled(self) -> None:

@@ -45,13 +45,15 @@ class Child:
         self._writer = writer
 
     @classmethod
-    async def start(cls, task: Task, descriptors: tuple[int, ...]) -> Child:
-        """Start one that inherits these descriptors, and give it its task."""
+    async def start(cls, task: Task, descriptors: tuple[int, ...], *, leisurely: bool) -> Child:
+        """Start one that inherits these descriptors, and give it its task. `leisurely`: others
+        serve meanwhile, and it leaves them the processor."""
         ours, theirs = socket.socketpair()
         with theirs:
             number = theirs.fileno()
+            pace = ["leisurely"] if leisurely else []
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "server.workers.child", str(number)),
+                *(sys.executable, "-m", "server.workers.child", str(number), *pace),
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=(number, *descriptors),
                 start_new_session=True,
@@ -86,8 +88,17 @@ class Child:
 class Post:
     """A place for a child: `keep` fills it until `leave`."""
 
-    def __init__(self, name: str, task: Task, descriptors: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        task: Task,
+        descriptors: tuple[int, ...] = (),
+        *,
+        leisurely: bool = False,
+    ) -> None:
         self.name = name
+        self._leisurely = leisurely
+        """Whether the first child may take its time. One that has to be replaced is missed."""
         self.ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
         """The first child's word; StartFailed when there was none."""
         self._task = task
@@ -136,7 +147,8 @@ class Post:
 
     async def _fill(self) -> str:
         try:
-            child = self._child = await Child.start(self._task, self._descriptors)
+            pace, self._leisurely = self._leisurely, False
+            child = self._child = await Child.start(self._task, self._descriptors, leisurely=pace)
         except OSError as error:
             return f"no process could be started: {error}"
         log.info("process.started", name=self.name, pid=child.process.pid)
