@@ -1,13 +1,15 @@
 """The demo: a shop with an agent, so that a newcomer can try both sides at once.
 
 What holds always: seeding again changes nothing that is there but makes the login work; the
-password is made per data folder, because the demo listens like any server does.
+password follows from the secret, because the demo listens like any server does.
 May import: config, secret, domain, service; storage.
 """
 
 from __future__ import annotations
 
-import secrets
+import base64
+import hashlib
+import hmac
 
 import msgspec
 from msgspec import Struct
@@ -22,8 +24,6 @@ from transport.uuid7 import uuid7
 
 SHOP = "demo"
 EMAIL = "demo@tradewind.example"
-PASSWORD_FILE = "demo-password"
-"""In the data folder."""
 LOOK = {"color": "#1f4d3d"}
 """The pine of the demo shop's pages. No greeting: the widget's own speaks every language."""
 
@@ -39,7 +39,7 @@ class Login(Struct, frozen=True):
 
 async def seed(directory: Directory, passwords: Passwords, settings: Settings, now: int) -> Login:
     """Make shop and agent if they are not there."""
-    password = secret.keep(settings.data_dir / PASSWORD_FILE, secrets.token_urlsafe(9))
+    password = _password(settings)
     origins = tuple(_origins(settings))
     shop = await directory.get_shop(SHOP)
     if shop is None:
@@ -56,6 +56,12 @@ async def seed(directory: Directory, passwords: Passwords, settings: Settings, n
             replace(agent, password_hash=await passwords.hash(password), active=True)
         )
     return Login(EMAIL, password, SHOP, who(Role.AGENT, agent.id))
+
+
+def _password(settings: Settings) -> str:
+    """Follows from the secret, so that all hosts of a site have the same."""
+    code = hmac.new(secret.load(settings), b"demo password", hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(code)[:12].decode()
 
 
 def _origins(settings: Settings) -> list[str]:

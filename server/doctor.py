@@ -55,14 +55,13 @@ def _folder(path: Path) -> Finding:
 def _secret(settings: Settings) -> Iterator[Finding]:
     if settings.secret is not None:
         yield Finding("secret", Level.OK, "taken from the settings")
-    for name in (secret.NAME, "demo-password"):
-        path = settings.data_dir / name
-        if not path.exists():
-            continue
-        if secret.open_to_others(path):
-            yield Finding(name, Level.FAIL, f"others may read {path}", f"run: chmod 600 {path}")
-        else:
-            yield Finding(name, Level.OK, f"only its owner may read {path}")
+    path, name = settings.data_dir / secret.NAME, secret.NAME
+    if not path.exists():
+        return
+    if secret.open_to_others(path):
+        yield Finding(name, Level.FAIL, f"others may read {path}", f"run: chmod 600 {path}")
+    else:
+        yield Finding(name, Level.OK, f"only its owner may read {path}")
 
 
 def _certificate(settings: Settings) -> Finding:

@@ -93,8 +93,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def test_what_is_made_is_for_its_owner_only(server: Server, tmp_path: Path) -> None:
     folder = Path(server.process.args[server.process.args.index("--data-dir") + 1])  # type: ignore
-    for name in ("secret", "demo-password"):
-        assert (folder / name).stat().st_mode & 0o777 == 0o600
+    assert (folder / "secret").stat().st_mode & 0o777 == 0o600
     assert (folder / "tradewind.db").exists()
 
 
