@@ -39,6 +39,8 @@ from server.live.hub import Hub
 from server.metrics import Metrics
 from server.service.chat import Chat
 from server.service.conversations import Conversations
+from server.service.coordinator.assembly import assemble
+from server.service.coordinator.locks import Holding
 from server.service.desk import Desk
 from server.service.history import History
 from server.service.identity import Identity
@@ -106,8 +108,7 @@ class Shared(Struct, frozen=True):
     """What a worker shares with others on the port: its sockets, and where the store process is."""
 
     sockets: Sockets
-    store: Path
-    bus: Path
+    places: ground.Shared
     metrics: Path
     """The folder of the sockets over which workers read each other's metrics."""
 
@@ -201,7 +202,7 @@ def _ground(
     if storage is None and ground.is_site(settings):
         return ground.site(settings, start, stack)
     if shared is not None:
-        return ground.worker(shared.store, shared.bus, start, stack)
+        return ground.worker(shared.places, start, stack)
     if storage is None:
         storage = open_storage(settings.database_url)
         stack.push_async_callback(storage.close)
@@ -259,6 +260,11 @@ async def _gateway(base: _Base, people: _People, stack: AsyncExitStack) -> Gatew
     publish = base.ground.publish
     chat = Chat(messages, directory, conversations, publish, now=unix_ms, observe=observe)
     await stack.enter_async_context(chat)
+    assert base.storage.journal is not None, "every store has one"
+    locks, load = Holding(base.ground.locks), base.ground.load
+    coordinator = assemble(
+        chat, conversations, directory, base.storage.journal, locks, load, now=unix_ms
+    )
     online = base.ground.online
     desk = Desk(directory, conversations, chat, online)
     history = History(messages, chat)
@@ -268,6 +274,7 @@ async def _gateway(base: _Base, people: _People, stack: AsyncExitStack) -> Gatew
     limits = (base.settings.max_sessions, base.settings.max_sessions_per_address)
     base.start(conversations.run())
     base.start(online.run())
+    base.start(coordinator.watch())
     base.start(_mend(conversations))
     return Gateway(
         people.identity.authenticate,

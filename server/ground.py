@@ -30,6 +30,12 @@ from server.config import Settings
 from server.live.online import Online
 from server.live.presence import Presence
 from server.live.shared_presence import SharedPresence
+from server.service.coordinator.base import Locks
+from server.service.coordinator.load import Load, LocalLoad
+from server.service.coordinator.locks import LocalLocks
+from server.service.coordinator.redis_load import RedisLoad
+from server.service.coordinator.redis_locks import RedisLocks
+from server.service.coordinator.remote import RemoteLoad, RemoteLocks, linked
 from server.service.outbox import Announcer
 from storage.hot import HotLog
 from storage.open import Storage, open_remote, open_storage
@@ -46,12 +52,23 @@ async def _nothing() -> None:
     """There is nothing to flush."""
 
 
+class Shared(Struct, frozen=True):
+    """Where the store process of a host listens."""
+
+    store: Path
+    exchange: Path
+    places: Path
+    """Where it keeps locks and loads."""
+
+
 class Ground(Struct, frozen=True):
     """See above."""
 
     storage: Storage
     bus: Bus
     online: Online
+    locks: Locks
+    load: Load
     publish: Callable[[str, Appended], None]
     """Called at a commit. Never waits."""
     on_gap: Callable[[Callable[[], None]], None]
@@ -77,20 +94,28 @@ def alone(storage: Storage, start: Start, stack: AsyncExitStack) -> Ground:
         announcer = Announcer(bus.publish, storage.outbox)
         start(announcer.run())
         publish = announcer.publish
-    return Ground(storage, bus, _presence(bus), publish, _never)
+    return Ground(storage, bus, _presence(bus), *places(storage), publish, _never)
 
 
-def worker(store: Path, exchange: Path, start: Start, stack: AsyncExitStack) -> Ground:
+def places(storage: Storage) -> tuple[LocalLocks, LocalLoad]:
+    """The locks and loads of one process."""
+    assert storage.journal is not None, "every store has one"
+    clock = asyncio.get_running_loop().time
+    return LocalLocks(storage.journal, clock), LocalLoad(clock)
+
+
+def worker(shared: Shared, start: Start, stack: AsyncExitStack) -> Ground:
     """One of several processes on a host, with the store process's store."""
-    storage, bus = open_remote(store), UnixBus(exchange)
-    stack.push_async_callback(storage.close)
-    stack.push_async_callback(bus.close)
+    storage, bus, link = open_remote(shared.store), UnixBus(shared.exchange), linked(shared.places)
+    for part in (storage, bus, link):
+        stack.push_async_callback(part.close)
     start(bus.run())
 
     def on_gap(act: Callable[[], None]) -> None:
         bus.on_gap = act
 
-    return Ground(storage, bus, _presence(bus), _by_the_store, on_gap)
+    taken = RemoteLocks(link), RemoteLoad(link)
+    return Ground(storage, bus, _presence(bus), *taken, _by_the_store, on_gap)
 
 
 def site(settings: Settings, start: Start, stack: AsyncExitStack) -> Ground:
@@ -105,6 +130,7 @@ def site(settings: Settings, start: Start, stack: AsyncExitStack) -> Ground:
     bus = RedisBus(redis, prefix)
     stack.push_async_callback(bus.close)
     assert storage.outbox is not None, "PostgreSQL has one"
+    assert storage.journal is not None, "every store has one"
     announcer = Announcer(bus.publish, storage.outbox, hot)
     clock = asyncio.get_running_loop().time
     start(bus.run())
@@ -126,6 +152,8 @@ def site(settings: Settings, start: Start, stack: AsyncExitStack) -> Ground:
         storage,
         bus,
         SharedPresence(bus, uuid4(), clock, redis, f"{prefix}live:"),
+        RedisLocks(redis, storage.journal, prefix),
+        RedisLoad(redis, prefix),
         announcer.publish,
         on_gap,
         partial(_flush, bus),

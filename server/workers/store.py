@@ -18,7 +18,6 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from pathlib import Path
 from uuid import UUID
 
 import structlog
@@ -29,6 +28,7 @@ from server.bus.base import Appended as Published
 from server.bus.base import Done
 from server.bus.exchange import Exchange, exchanging
 from server.config import Settings
+from server.service.coordinator import remote
 from server.service.outbox import Announcer
 from server.service.passwords import Passwords
 from server.workers.channel import Channel, Ready, StoreTask, unpack
@@ -38,6 +38,7 @@ from storage.remote import serving
 
 STORE = "store.sock"
 BUS = "bus.sock"
+PLACES = "places.sock"
 """The sockets in the data folder."""
 KNOWN = 50_000
 ORPHANS = 60.0
@@ -57,12 +58,16 @@ async def keep(task: StoreTask, channel: Channel) -> None:
                 channel.say(ready)
                 await channel.told_to_leave(0.0)
             return
-        async with exchanging(settings.data_dir / BUS) as exchange:
+        sockets = places(settings)
+        async with exchanging(sockets.exchange) as exchange:
             publish, settling = _publisher(storage, exchange)
             announcing = AnnouncingLog(storage.log, storage.directory, publish)
             async with (
                 settling,
-                serving(settings.data_dir / STORE, announcing, storage.directory, storage.search),
+                serving(
+                    sockets.store, announcing, storage.directory, storage.search, storage.journal
+                ),
+                remote.serving(sockets.places, *ground.places(storage)),
                 control.listening(settings, storage.directory),
             ):
                 channel.say(ready)
@@ -163,6 +168,6 @@ async def _without(exchange: Exchange) -> None:
         log.warning("leaving before the workers", workers=len(exchange.ports))
 
 
-def places(settings: Settings) -> tuple[Path, Path]:
-    """Where the store and the exchange listen."""
-    return settings.data_dir / STORE, settings.data_dir / BUS
+def places(settings: Settings) -> ground.Shared:
+    """Where the store, the exchange, and locks and loads are reached."""
+    return ground.Shared(*(settings.data_dir / name for name in (STORE, BUS, PLACES)))

@@ -21,8 +21,7 @@ SETTLE = 1.0
 async def work(task: WorkerTask, channel: Channel) -> None:
     """Serve until told to leave. Raises at the start what a server of one process raises."""
     settings = unpack(task.settings)
-    place, bus = store.places(settings)
-    shared = app.Shared(adopt(task.slot, task.sockets), place, bus, settings.data_dir)
+    shared = app.Shared(adopt(task.slot, task.sockets), store.places(settings), settings.data_dir)
     async with (
         app.running(settings, shared) as (parts, listening),
         garbage.in_pieces(parts.metrics.paused),

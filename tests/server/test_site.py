@@ -6,8 +6,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -15,8 +17,9 @@ import pytest
 from bench.load import meter
 from bench.load.house import House, house
 from bench.load.walk import settings
+from server.demo import EMAIL
 from tests.support.redis import RedisServer
-from transport.client import Client
+from transport.client import Client, Refusal
 from transport.client.entries import Entries
 from transport.uuid7 import uuid7
 from transport.wire.frames import Deliver, Frame, Presence, Typing
@@ -51,6 +54,12 @@ async def hosts(
         one = await stack.enter_async_context(house(settings=shared))
         other = await stack.enter_async_context(house(workers=2, settings=shared))
         yield Host(one, redis), Host(other, redis)
+
+
+async def conversation(shopper: Person) -> UUID:
+    chat = uuid7()
+    await shopper.client.send(chat, "message", {"text": "hello?"})
+    return chat
 
 
 class Person:
@@ -122,3 +131,44 @@ async def test_people_on_two_hosts_talk_whatever_is_killed(hosts: tuple[Host, Ho
             await agent.client.call("history", {"conversation": chat, "after": 0})
         )
         assert [entry[2] for entry in page["entries"]] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.timeout(180)
+async def test_an_agent_is_given_no_more_than_they_take_on(
+    hosts: tuple[Host, Host], postgres_url: str
+) -> None:
+    """From sessions on both hosts at once."""
+    here, there = hosts
+    command = ("-c", "from server.cli import main; main()", "agent", "capacity", EMAIL, "2")
+    limiting = await asyncio.create_subprocess_exec(
+        *(sys.executable, *command, "--data-dir", str(here.server.folder / "data")),
+        env={**os.environ, "TRADEWIND_DATABASE": postgres_url},
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    assert await limiting.wait() == 0
+    async with AsyncExitStack() as stack:
+        token = await there.server.agent()
+        agents = [await person(stack, host, token) for host in (here, there)]
+        shoppers = [
+            await person(stack, host, visitor)
+            for host in (here, there)
+            for visitor in await host.server.visitors(3)
+        ]
+        chats = [await conversation(shopper) for shopper in shoppers]
+        claims = (
+            agents[number % 2].client.send(chat, "assignment", {"agent": agents[0].client.me})
+            for number, chat in enumerate(chats)
+        )
+        async with asyncio.timeout(PATIENCE):
+            told = await asyncio.gather(*claims, return_exceptions=True)
+        refused = [one.code for one in told if isinstance(one, Refusal)]
+        assert refused == ["at_capacity"] * 4, told
+
+        # A place that is given back can be taken.
+        given = next(
+            chat for chat, one in zip(chats, told, strict=True) if not isinstance(one, Refusal)
+        )
+        left = next(chat for chat, one in zip(chats, told, strict=True) if isinstance(one, Refusal))
+        await agents[0].client.send(given, "status", {"status": "closed"})
+        async with asyncio.timeout(PATIENCE):
+            await agents[1].client.send(left, "assignment", {"agent": agents[0].client.me})

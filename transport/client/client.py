@@ -93,8 +93,8 @@ class Client:
         """Where frames go. It may be joining, or over."""
         self._links: set[Link] = set()
         self._refused_tokens = 0
-        self._me = ""
-        """Who the server says we are."""
+        self.me = ""
+        """Who the server says we are; nobody before it has welcomed us."""
         self._stopped: ClientStopped | None = None
         self._ready: asyncio.Future[Welcome] | None = None
         self._tasks = asyncio.TaskGroup()
@@ -377,7 +377,7 @@ class Client:
     def _take(self, link: Link, frame: Frame) -> None:
         if isinstance(frame, Deliver):
             self._follower.deliver(frame)
-            if frame.author == self._me:
+            if frame.author == self.me:
                 self._outbox.delivered(frame)
                 self._pump()
         elif isinstance(frame, Accepted):
@@ -393,7 +393,7 @@ class Client:
         elif isinstance(frame, Result):
             self._calls.result(frame)
         elif isinstance(frame, Welcome):
-            self._me = frame.me
+            self.me = frame.me
             link.welcome.set_result(frame)
             self._follower.welcomed(frame)
         elif isinstance(frame, Drain):
