@@ -175,9 +175,7 @@ async def test_an_accepted_that_was_lost_doubles_nothing(client: Open, chat: Cha
         assert [e.seq for e in chat.logs[conversation]] == [1, 2, 3]
 
 
-async def test_what_is_queued_is_accepted_once_the_log_brings_it(
-    client: Open, chat: Chat
-) -> None:
+async def test_what_is_queued_is_accepted_once_the_log_brings_it(client: Open, chat: Chat) -> None:
     queued: list[Send] = []
 
     def queue(session: Session, frame: Frame) -> bool:
