@@ -42,6 +42,10 @@ CAREFUL = 50
 """Groups after one with a resend in it that are not tried at once: resends come in swarms, and the
 server logs each attempt that fails."""
 
+UNLUCKY = (asyncpg.UniqueViolationError, asyncpg.DiskFullError)
+"""What a group that is tried at once may meet when it has a resend in it. Done carefully, a resend
+is found, and needs no room."""
+
 Results = list[Appended | Conflict]
 
 
@@ -181,8 +185,8 @@ class Writer:
         return told
 
     async def _failed(self, batch: list[_Call], error: Exception) -> None:
-        if isinstance(error, asyncpg.UniqueViolationError) and not self._careful:
-            self._careful = CAREFUL  # A resend: nothing was stored, and it is looked for now.
+        if isinstance(error, UNLUCKY) and not self._careful:
+            self._careful = CAREFUL
             self._again(batch)
         elif is_passing(error):
             for call in batch:
