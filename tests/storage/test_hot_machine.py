@@ -27,8 +27,9 @@ class OneHotLog(OneLog):
     def open(self) -> MessageLog:
         self.inner = MemoryLog()
         self.redis = connect(self.server.unix_url)
+        self.hand = connect(self.server.unix_url)
         self.restarts = 0
-        self.runner.run(self.redis.flushall())
+        self.runner.run(self.hand.flushall())
         self.other = HotLog(self.inner, self.redis, tuning=PATIENT)
         return HotLog(self.inner, self.redis, tuning=PATIENT)
 
@@ -38,19 +39,21 @@ class OneHotLog(OneLog):
 
     def teardown(self) -> None:
         if hasattr(self, "log"):
-            self.runner.run(self.other.close())
-            self.runner.run(self.redis.aclose())
+            for closing in (self.log, self.other):
+                self.runner.run(closing.close())
+            for client in (self.redis, self.hand):
+                self.runner.run(client.aclose())
         super().teardown()
 
     @rule()
     def flush(self) -> None:
-        self.runner.run(self.redis.flushall())
+        self.runner.run(self.hand.flushall())
 
     @rule(id=conversations)
     def evict(self, id: UUID) -> None:
         async def work() -> None:
-            if keys := [key for key in await self.redis.keys("*") if key.endswith(id.bytes)]:
-                await self.redis.delete(*keys)
+            if keys := [key for key in await self.hand.keys("*") if key.endswith(id.bytes)]:
+                await self.hand.delete(*keys)
 
         self.runner.run(work())
 
@@ -70,6 +73,7 @@ class OneHotLog(OneLog):
     def kill_redis(self) -> None:
         if self.restarts < 1:
             self.restarts += 1
+            self.runner.run(self.hand.connection_pool.disconnect())
             self.server.restart()
 
 
