@@ -88,4 +88,4 @@ def _server() -> Iterator[None]:
 
 
 TestOneHotLog = OneHotLog.TestCase
-TestOneHotLog.settings = within(30)
+TestOneHotLog.settings = within(20)
