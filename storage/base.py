@@ -125,7 +125,8 @@ class MessageLog(Protocol):
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | Conflict]:
         """Store drafts durably; one result per draft, in order.
 
-        Raises StoreBusy, StoreFull or StoreUnavailable; then nothing of the call was stored.
+        Raises StoreBusy, StoreFull or StoreUnavailable; then nothing of the call was stored, save
+        that a store may have gone away in the very moment of the commit: a resend tells.
         """
         ...
 
