@@ -194,6 +194,7 @@ def result(network: Profile, load: Load, outcomes: Outcomes) -> Result:
             f"the propagation delay alone, and may be {BUDGET * 1000:g} ms.",
             f"The first {WARM:g} s do not count. The emulated link itself was at most {late:.1f} "
             "ms late for 99 % of the packets.",
+            "Both ends run ahead of other work on this machine, for it stands for two hosts.",
             "One way after the other, each with a new network and the same seed.",
         ),
         tables=(
