@@ -1,8 +1,9 @@
 """Links: what one region is joined to another by.
 
     credentials = Credentials(Path("link"))              # region.pem and trusted.pem
-    async with Listener(credentials, serve).listening(port=7443): …
-    async with Dialler(Target("eu", "eu.example", 7443), credentials, serve).dialling(): …
+    tasks.create_task(credentials.watch())               # takes new files for new links
+    async with Listener(credentials, serve).listening(None, 7443) as port: …
+    tasks.create_task(Dialler(Target("eu", "eu.example", 7443), credentials, serve).run())
 
     async def serve(link: Link) -> None:
         link.send(b"conversation", b"anything")
