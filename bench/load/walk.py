@@ -19,6 +19,7 @@ import time
 from uuid import UUID
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from transport.client import Client, Connected, Settings, Trust
@@ -192,7 +193,8 @@ async def listen(order: Listen, words: asyncio.StreamReader) -> Listened:
 
 
 async def words_of_stdin() -> asyncio.StreamReader:
-    """What we are told, line by line."""
+    """What we are told, line by line. Our stdout is for answers from now on: logs go to stderr."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
