@@ -54,8 +54,9 @@ export function Desk({ client, preferences, prefer }: DeskProps): VNode {
   };
   const look = (query: string): void => {
     change({ query, overlay: null });
-    // The palette gives the focus back when it goes; then it is taken.
-    requestAnimationFrame(() => field.current?.focus());
+    // At once, for the next key may follow at once; and again when the palette, as it goes, gave the focus back.
+    field.current?.focus();
+    if (desk.overlay !== null) requestAnimationFrame(() => field.current?.focus());
   };
   useShortcuts(shortcuts({ desk, change, rows, open, search, look, write, toggleStatus }));
 
