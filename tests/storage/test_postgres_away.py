@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from uuid import uuid4
 
 import pytest
@@ -108,28 +109,32 @@ async def test_close_ends_while_it_is_away(
     assert isinstance(call.exception(), StoreUnavailable)
 
 
-async def test_a_server_that_froze_is_left(
-    storage: Storage, own_postgres: Cluster, monkeypatch: pytest.MonkeyPatch
-):
+async def test_a_server_that_froze_is_left(own_postgres: Cluster, monkeypatch: pytest.MonkeyPatch):
+    storage = open_storage(await asyncio.to_thread(own_postgres.create, "shop"))
     monkeypatch.setattr(writer, "PATIENCE", 0.2)
     monkeypatch.setattr(connect, "CONNECT", 0.2)
-    monkeypatch.setattr(connect, "DISCONNECT", 0.1)
-    storage = open_storage(own_postgres.url("shop"))
-    await asyncio.to_thread(own_postgres.sql, "shop", "ALTER SYSTEM SET tcp_keepalives_idle = 1")
     conversation = uuid4()
-    frozen = [own_postgres.pid, *children(own_postgres.pid)]
-    for pid in frozen:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        with pytest.raises(StoreUnavailable, match="did not answer in time"):
-            await storage.log.append([draft(conversation)])
-    finally:
-        for pid in frozen:
-            os.kill(pid, signal.SIGCONT)
+    with frozen(own_postgres), pytest.raises(StoreUnavailable, match="did not answer in time"):
+        await storage.log.append([draft(conversation)])
     monkeypatch.undo()
     [result] = await storage.log.append([draft(conversation)])
     assert fresh(result).seq == 1
     await storage.close()
+
+
+@contextmanager
+def frozen(server: Cluster) -> Iterator[None]:
+    """A server whose connections are accepted, by the kernel, and which does nothing."""
+    pids = [server.pid, *children(server.pid)]
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 async def test_a_worker_that_froze_holds_nobody_up(
