@@ -187,11 +187,11 @@ async def _kill(place: Site, victim: str, random: Random) -> Kill:
 
 
 async def _kill_worker(place: Site, random: Random) -> None:
-    await _replaced(place.server, random.choice(_called(place.server, "tw worker")))
+    await _replaced(place.server, random.choice(await _called(place.server, "tw worker")))
 
 
 async def _kill_store(place: Site, random: Random) -> None:
-    await _replaced(place.server, *_called(place.server, "tw store"))
+    await _replaced(place.server, *await _called(place.server, "tw store"))
 
 
 async def _kill_server(place: Site, random: Random) -> None:
@@ -254,8 +254,18 @@ def _back(server: House, pid: int, before: int) -> bool:
     return pid not in now and len(now) >= before
 
 
-def _called(server: House, name: str) -> list[int]:
-    """The children whose name begins so. Raises BenchError when there is none."""
+async def _called(server: House, name: str) -> list[int]:
+    """The children whose name begins so, once there is one. Raises BenchError."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not (found := _named(server, name)):  # noqa: ASYNC110  nobody tells
+                await asyncio.sleep(LOOK)  # One that was replaced is still loading.
+            return found
+    except TimeoutError:
+        raise BenchError(f"there is no process “{name}” to kill; use --workers 2 or more") from None
+
+
+def _named(server: House, name: str) -> list[int]:
     found = []
     for pid in meter.children(server.process.pid):
         try:
@@ -263,8 +273,6 @@ def _called(server: House, name: str) -> list[int]:
                 found.append(pid)
         except OSError:
             continue
-    if not found:
-        raise BenchError(f"there is no process “{name}” to kill; use --workers 2 or more")
     return found
 
 
