@@ -122,7 +122,13 @@ def test_migrate_says_what_it_did(run: Any) -> None:
 
 def test_settings_are_listed_and_secrets_are_not(run: Any) -> None:
     redis = "redis://:hidden@cache.example:6379/0"
-    done = run("settings", TRADEWIND_PORT="9999", TRADEWIND_SECRET="s" * 40, TRADEWIND_REDIS=redis)
+    done = run(
+        "settings",
+        TRADEWIND_PORT="9999",
+        TRADEWIND_SECRET="s" * 40,
+        TRADEWIND_REDIS=redis,
+        TRADEWIND_DATABASE="postgresql://tradewind:hidden@db.example/tradewind",
+    )
     assert done.exit_code == 0
     for says in ("TRADEWIND_PORT", "9999", "(set)", "TRADEWIND_DRAIN_SECONDS", "cache.example"):
         assert says in done.output
@@ -146,6 +152,7 @@ def test_the_doctor_finds_what_is_wrong(run: Any, tmp_path: Path) -> None:
             TRADEWIND_KEY=bad,
             TRADEWIND_HTTP_PORT=port,
             TRADEWIND_REDIS=f"unix://{tmp_path}/none.sock",
+            TRADEWIND_DATABASE=f"postgresql:///none?host={tmp_path}",
         )
     assert done.exit_code == 1
     for says in (

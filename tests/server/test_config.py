@@ -41,6 +41,7 @@ def test_the_environment_then_the_file_then_flags(
         ('secret = "short"', "secret:"),
         ('log_format = "xml"', "log_format:"),
         ('redis = "localhost:6379"', "redis: it must begin with one of redis://"),
+        ('redis = "redis://cache.example"', "set database to a postgresql:// URL"),
         ('redis_prefix = "two words"', "redis_prefix:"),
     ],
 )

@@ -17,9 +17,9 @@ import pytest
 from storage import readers
 from storage.base import Agent, Appended, Directory, Shop, StoreBusy, StoreUnavailable
 from storage.commit import Bounds
+from storage.directory import AGENTS, SHOPS
 from storage.open import Storage, open_storage
 from storage.sqlite import connect, log
-from storage.directory import AGENTS, SHOPS
 from tests.conformance.directory_suite import DirectorySuite
 from tests.conformance.log_suite import LogSuite, MakeLog, draft, fresh
 
