@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
+from bench.peers.redis import RedisServer, free_port
 from storage.doctor import Finding, Level
 from storage.redis_doctor import check_redis
-from tests.support.redis import RedisServer, free_port
 
 
 def by_name(findings: list[Finding]) -> dict[str, Finding]:
