@@ -24,7 +24,7 @@ from msgspec import Struct
 from quart import Quart
 from quart_schema import Info, QuartSchema
 
-from server import control, demo, garbage, gathering, ground, secret
+from server import control, demo, garbage, gathering, ground, secret, threads
 from server.api import access, agent, errors, ops, pages, security, visitor
 from server.api.addresses import Addresses
 from server.api.door import Door
@@ -391,6 +391,7 @@ def _qlog(settings: Settings) -> Qlog | None:
 
 async def run(settings: Settings, announce: Callable[[Parts, Listening], None]) -> None:
     """Serve until SIGTERM (drain first) or SIGINT (leave at once)."""
+    threads.take_turns()
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[float] = loop.create_future()
 

@@ -29,6 +29,8 @@ LEAD = 0.3
 """Seconds until the first message: the ticker is a Python process and has to start."""
 TELL = 0.25
 """Seconds between two lines about how far it is."""
+SWITCH = 0.0005
+"""Seconds: what a server sets (server/threads.py)."""
 ASKED = 1_000
 """Conversations whose heads are asked for at once."""
 
@@ -70,6 +72,7 @@ class _Run:
         loop = asyncio.get_running_loop()
         gc.collect()
         gc.freeze()
+        sys.setswitchinterval(SWITCH)
         self._begin, cpu = time.monotonic() + LEAD, time.process_time()
         with _ticking(self._begin, self._load) as ticker:
             assert ticker.stdout is not None

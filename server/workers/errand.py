@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from server import logs
+from server import logs, threads
 from server.config import ConfigError
 from server.workers import store, worker
 from server.workers.channel import Channel, Failed, StoreTask, unpack
@@ -56,5 +56,6 @@ def _call_itself(name: str) -> None:
 
 def begin(number: int) -> int:
     """Do what is asked on the channel with this descriptor; the exit code."""
+    threads.take_turns()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(run(number))
