@@ -11,13 +11,16 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from storage.base import Draft
+from storage.base import Draft, Findable
 from transport.uuid7 import uuid7
 
 SHORTEST, LONGEST = 120, 300
 """Bytes of a body."""
 BODIES = 256
-_LETTERS = b"etaoin shrdlucmfwypvbgkjqxz"
+VOCABULARY = 2_000
+"""Words that people use: the n-th most frequent one n times less than the first (Zipf)."""
+SHOP = "demo"
+_LETTERS = "etaoinshrdlucmfwypvbgkjqxz"
 
 
 class Load(Struct, frozen=True, kw_only=True):
@@ -31,6 +34,8 @@ class Load(Struct, frozen=True, kw_only=True):
     warm_up: float
     conversations: int
     seed: int
+    found: bool
+    """Whether messages can be found by their words, as a server's can."""
 
     @property
     def uncounted(self) -> int:
@@ -68,15 +73,17 @@ class Words:
 
     def __init__(self, load: Load) -> None:
         dice = random.Random(load.seed)
-        self._bodies = [
-            bytes(dice.choices(_LETTERS, k=dice.randint(SHORTEST, LONGEST))) for _ in range(BODIES)
-        ]
+        self._found = load.found
+        words = ["".join(dice.choices(_LETTERS, k=dice.randint(2, 9))) for _ in range(VOCABULARY)]
+        often = [1 / rank for rank in range(1, VOCABULARY + 1)]
+        said = (" ".join(dice.choices(words, often, k=LONGEST)) for _ in range(BODIES))
+        self._texts = [text[: dice.randint(SHORTEST, LONGEST)] for text in said]
         self.conversations: list[UUID] = [uuid7() for _ in range(load.conversations)]
         dice.shuffle(self.conversations)
 
     def body(self, number: int) -> bytes:
         """What the message says."""
-        return self._bodies[number % BODIES]
+        return self._texts[number % BODIES].encode()
 
     def draft(self, number: int, at: int) -> Draft:
         """The message."""
@@ -89,4 +96,5 @@ class Words:
             "message",
             self.body(number),
             at,
+            Findable(SHOP, self._texts[number % BODIES]) if self._found else None,
         )

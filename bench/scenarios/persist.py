@@ -66,6 +66,7 @@ class Persist(Struct, frozen=True, kw_only=True):
     seconds: float
     warm_up: float
     conversations: int
+    found: bool
     seed: int
     folder: Path | None
     postgresql: str | None
@@ -97,6 +98,9 @@ def persist(
     seconds: Annotated[float, typer.Option(min=0.1, help="For each store and rate.")] = 10.0,
     warm_up: Annotated[float, typer.Option(min=0, help="Seconds before them.")] = 2.0,
     conversations: Annotated[int, typer.Option(min=1, help="That take turns.")] = 2000,
+    found: Annotated[
+        bool, typer.Option("--found/--not-found", help="Index the words, as a server does.")
+    ] = True,
     folder: Annotated[
         Path | None, typer.Option(help="On the disk to measure. Default: the temporary folder.")
     ] = None,
@@ -116,6 +120,7 @@ def persist(
             seconds=seconds,
             warm_up=warm_up,
             conversations=conversations,
+            found=found,
             seed=seed,
             folder=folder,
             postgresql=postgresql,
@@ -207,6 +212,7 @@ async def _measure(
         warm_up=plan.warm_up,
         conversations=plan.conversations,
         seed=plan.seed,
+        found=plan.found,
     )
     task = bar.add_task(f"{subject.name}, {rate:g}/s", total=load.messages)
     told = folder / "told"

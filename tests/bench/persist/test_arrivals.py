@@ -7,7 +7,9 @@ import pytest
 
 from bench.persist.arrivals import LONGEST, SHORTEST, Load, Words
 
-LOAD = Load(url="", kind="store", rate=200.0, seconds=2.0, warm_up=0.5, conversations=7, seed=1)
+LOAD = Load(
+    url="", kind="store", rate=200.0, seconds=2.0, warm_up=0.5, conversations=7, seed=1, found=True
+)
 
 
 def test_messages_are_due_evenly():

@@ -23,6 +23,7 @@ PLAN = persist.Persist(
     seconds=0.5,
     warm_up=0.2,
     conversations=10,
+    found=True,
     seed=1,
     folder=None,
     postgresql=None,
@@ -59,6 +60,7 @@ async def test_a_store_that_does_not_hold_what_it_accepted_is_told(
         seconds=0.1,
         warm_up=0.0,
         conversations=3,
+        found=True,
         seed=1,
     )
     conversations = [UUID(int=n) for n in range(3)]
@@ -74,7 +76,9 @@ async def test_a_store_that_does_not_hold_what_it_accepted_is_told(
 
 
 def test_the_summary_says_who_missed_the_budget():
-    load = Load(url="", kind="store", rate=2000.0, seconds=1, warm_up=0, conversations=1, seed=1)
+    load = Load(
+        url="", kind="store", rate=2000.0, seconds=1, warm_up=0, conversations=1, seed=1, found=True
+    )
     quick = persist.Figure("quick", load, Told(delays=[1.0] * 100, refused=0, took=1.0, cpu=0.1))
     slow = persist.Figure("slow", load, Told(delays=[4.0] * 100, refused=0, took=1.0, cpu=0.1))
     none = persist.Figure("none", load, Told(delays=[], refused=9, took=1.0, cpu=0.1))
