@@ -26,8 +26,9 @@ from bench.load.walk import settings, words_of_stdin
 from transport.client import Client, ClientStopped, Refusal
 from transport.uuid7 import uuid7
 
-GATHER = 3.0
-"""Seconds after the last answer for the last deliveries."""
+GATHER = 8.0
+"""Seconds after the last answer for the last deliveries: sessions that may have missed something
+are asked to begin anew within four, and what a dead worker left is published after two."""
 ANSWERS = 40.0
 """Seconds after "stop" for the answers; a message without one then counts as unanswered."""
 PAGE = 100
@@ -153,7 +154,10 @@ async def _one(field: _Field, number: int, client: Client, conversation: UUID) -
         accepted = await client.send(
             conversation, "message", {"text": f"{number} {place}"}, client_id=client_id
         )
-    except (Refusal, ClientStopped):
+    except Refusal as refusal:
+        field.sends[conversation][place] = Sent(number, client_id, sent, refused=refusal.code)
+        return
+    except ClientStopped:
         return
     field.sends[conversation][place] = Sent(
         number, client_id, sent, time.monotonic_ns(), accepted.seq

@@ -26,13 +26,15 @@ from bench.load.ledger import Row
 
 
 class Sent(Struct, frozen=True):
-    """One send of `sender`. `accepted` and `seq` are None when no answer came. Times in ns."""
+    """One send of `sender`. `accepted` and `seq` are None when no answer came; `refused` is the
+    code when it was refused for good. Times in ns."""
 
     sender: int
     client_id: UUID
     sent: int
     accepted: int | None = None
     seq: int | None = None
+    refused: str | None = None
 
 
 class Breaches(Struct, frozen=True):

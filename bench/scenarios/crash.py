@@ -311,11 +311,15 @@ def _outcome(told: Told) -> Table:
     fields = breaches.__struct_fields__
     return Table(
         "What came of it",
-        ("sent", "accepted", "sessions", *fields, "not heard", "heard twice", "in another order"),
+        (
+            *("sent", "accepted", "refused", "sessions", *fields),
+            *("not heard", "heard twice", "in another order"),
+        ),
         (
             (
                 len(sends),
                 sum(send.accepted is not None for send in sends),
+                ", ".join(sorted({send.refused for send in sends if send.refused})),
                 sum(bout.sessions for bout in told.bouts),
                 *(getattr(breaches, field) for field in fields),
                 missed.missed,
