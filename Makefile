@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 BIN := .venv/bin
+# Files of tests that run at once. Most of them wait for servers and links more than they compute.
+JOBS ?= 3
 
 .PHONY: help needs setup demo test check lint types contracts unit web web-check lock clean
 
@@ -52,7 +54,7 @@ unit: .venv/.done ## Only the pure Python tests: seconds.
 	$(BIN)/pytest -q tests/transport/wire tests/server/domain
 
 test: .venv/.done web needs web-check ## Run every test against real servers and a real Chromium.
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n $(JOBS) --dist loadgroup
 
 check: lint types contracts test ## What the build server runs.
 

@@ -1,9 +1,11 @@
-"""For every test: logging as it was, whatever a test configured; and real servers to ask for."""
+"""For every test: logging as it was, whatever a test configured; real servers to ask for; who runs
+what when several processes share the work."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ import structlog
 
 from tests.support.postgres import own_postgres, postgres, postgres_url
 from tests.support.redis import own_redis, redis, redis_prefix, redis_server
+
+BENCH = Path(__file__).parent / "bench"
 
 __all__ = [
     "own_postgres",
@@ -21,6 +25,15 @@ __all__ = [
     "redis_prefix",
     "redis_server",
 ]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the work, a file is one process's; and so is all of the bench,
+    because there is one emulated network."""
+    for item in items:
+        group = "bench" if BENCH in item.path.parents else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)
