@@ -120,7 +120,7 @@ def matches(asked: Query, row: Sequence[str]) -> bool:
 
 def spans(asked: Query, text: str) -> list[tuple[int, int]]:
     """Where the phrases stand in a text: from, up to; ascending and apart."""
-    folded, origin = _traced(text)
+    folded, begin, end = _traced(text)
     found = list(_terms(folded))
     row = [term.text for term in found]
     marked = []
@@ -128,8 +128,8 @@ def spans(asked: Query, text: str) -> list[tuple[int, int]]:
         for at in range(len(row)):
             if _stands(phrase, row, at):
                 last = found[at + len(phrase.terms) - 1]
-                end = last.start + len(phrase.terms[-1]) if phrase.begins else last.end
-                marked.append((origin[found[at].start], origin[end]))
+                upto = last.start + len(phrase.terms[-1]) if phrase.begins else last.end
+                marked.append((begin[found[at].start], end[upto - 1]))
     return _joined(sorted(marked))
 
 
@@ -181,15 +181,18 @@ def _stands(phrase: Phrase, row: Sequence[str], at: int) -> bool:
     return there[-1].startswith(wanted[-1]) if phrase.begins else there[-1] == wanted[-1]
 
 
-def _traced(text: str) -> tuple[str, list[int]]:
-    """The folded text, and for each of its characters, and its end, where it came from."""
+def _traced(text: str) -> tuple[str, list[int], list[int]]:
+    """The folded text, and for each of its characters where that begins and ends which it came
+    from."""
     folded: list[str] = []
-    origin: list[int] = []
+    begins: list[int] = []
+    ends: list[int] = []
     for start, end in pairwise([*_borders(text), len(text)]):
         piece = fold(text[start:end])
         folded.append(piece)
-        origin += [start] * len(piece)
-    return "".join(folded), [*origin, len(text)]
+        begins += [start] * len(piece)
+        ends += [end] * len(piece)
+    return "".join(folded), begins, ends
 
 
 def _borders(text: str) -> Iterator[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from storage.words import MAX_QUERY, MAX_TERMS, MAX_WORD, fold, matches, query, spans, terms, words
@@ -131,6 +131,8 @@ def test_every_text_is_found_by_itself(text: str):
     assert matches(query(text), terms(text)) or len(terms(text)) > MAX_TERMS
 
 
+@example("9", "9\u0e34")
+@example("a", "æ")
 @given(texts, texts)
 def test_what_is_found_is_marked(asked: str, text: str):
     wanted = query(asked)
