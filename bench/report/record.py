@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct, field
+
+from bench.report.statistics import cdf
 
 Cell = str | float | int | None
 """None is shown as a dash."""
@@ -91,6 +93,20 @@ def scatter(
         y=y,
         scale_y="log",
         series=(Series("messages", tuple(y for _, y in points), tuple(x for x, _ in points)),),
+        marks=tuple(marks),
+    )
+
+
+def tails(title: str, y: str, delays: Mapping[str, Sequence[float]], marks: Sequence[Mark]) -> Plot:
+    """By name, the share of messages that came within so many milliseconds one way."""
+    return Plot(
+        title=title,
+        kind="steps",
+        x="ms, one way",
+        y=y,
+        scale_x="log",
+        scale_y="tail",
+        series=tuple(Series(name, y, x) for name, each in delays.items() for x, y in [cdf(each)]),
         marks=tuple(marks),
     )
 

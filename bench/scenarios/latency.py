@@ -21,8 +21,8 @@ from bench.peers.base import Peer
 from bench.peers.exchange import Load, Outcome, exchange
 from bench.peers.table import PEERS, peer
 from bench.profiles import Profile, profile
-from bench.report.record import Cell, Mark, Plot, Result, Series, Table
-from bench.report.statistics import cdf, mean, quantile
+from bench.report.record import Cell, Mark, Plot, Result, Series, Table, tails
+from bench.report.statistics import mean, quantile
 
 DEFAULT_PEERS = "hedged,stream,tcp-bbr,socketio"
 SHARES = (0.5, 0.99, 0.999, 1.0)
@@ -156,21 +156,9 @@ def _wire(outcomes: Outcomes) -> Table:
 
 
 def _cdf(title: str, way: float, outcomes: Outcomes, direction: str) -> Plot:
-    series = tuple(
-        Series(name, y, x)
-        for name, outcome in outcomes.items()
-        for x, y in [cdf(getattr(outcome, direction))]
-    )
-    return Plot(
-        title=title,
-        kind="steps",
-        x="ms, one way",
-        y="share delivered within",
-        scale_x="log",
-        scale_y="tail",
-        series=series,
-        marks=(Mark("propagation delay", way * 1000),),
-    )
+    delays = {name: getattr(outcome, direction) for name, outcome in outcomes.items()}
+    marks = [Mark("propagation delay", way * 1000)]
+    return tails(title, "share delivered within", delays, marks)
 
 
 def _bars(title: str, outcomes: Outcomes, direction: str) -> Plot:

@@ -24,8 +24,9 @@ from bench.load.region import Order, Told
 from bench.network import Network, Stats
 from bench.options import BenchError, HtmlFile, JsonFile, ProfileName, Seed, command_line, faults
 from bench.profiles import Profile, profile
-from bench.report import Cell, Mark, Plot, Result, Series, Table
-from bench.report.statistics import cdf, mean, quantile
+from bench.report import Cell, Mark, Plot, Result, Table
+from bench.report.record import tails
+from bench.report.statistics import mean, quantile
 from transport.links import certificates
 from transport.links.base import Way
 
@@ -250,21 +251,9 @@ def _cost(outcomes: Outcomes, load: Load) -> Table:
 
 
 def _cdf(title: str, way: float, outcomes: Outcomes, direction: str) -> Plot:
-    series = tuple(
-        Series(name, y, x)
-        for name, outcome in outcomes.items()
-        for x, y in [cdf(getattr(outcome, direction))]
-    )
-    return Plot(
-        title=title,
-        kind="steps",
-        x="ms, one way",
-        y="share that came within",
-        scale_x="log",
-        scale_y="tail",
-        series=series,
-        marks=(
-            Mark("propagation delay", way * 1000),
-            Mark("and what p99 may take", (way + BUDGET) * 1000),
-        ),
-    )
+    delays = {name: getattr(outcome, direction) for name, outcome in outcomes.items()}
+    marks = [
+        Mark("propagation delay", way * 1000),
+        Mark("and what p99 may take", (way + BUDGET) * 1000),
+    ]
+    return tails(title, "share that came within", delays, marks)

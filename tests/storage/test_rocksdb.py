@@ -18,8 +18,7 @@ import pytest
 from rocksdict import Options, Rdict
 
 from storage import readers
-from storage.base import Appended, Conflict, Shop, StoreBusy, StoreUnavailable
-from storage.commit import Bounds
+from storage.base import Appended, Conflict, StoreBusy, StoreUnavailable
 from storage.doctor import Level, check
 from storage.open import Storage, migrate, open_storage
 from storage.rocksdb import database, writer
@@ -27,7 +26,8 @@ from storage.rocksdb.layout import FORMAT, entry_key
 from storage.schema import WrongSchema
 from storage.url import BadURL, RocksDBPlace, parse
 from tests.conformance.directory_suite import DirectorySuite
-from tests.conformance.log_suite import LogSuite, MakeLog, draft, fresh
+from tests.conformance.log_suite import draft, fresh
+from tests.storage.opened import LogByURL, is_there_after_reopening
 
 
 @pytest.fixture
@@ -47,18 +47,8 @@ async def storage(url: str) -> AsyncIterator[Storage]:
     await storage.close()
 
 
-class TestRocksDBLog(LogSuite):
-    @pytest.fixture
-    async def make(self, tmp_path: Path) -> AsyncIterator[MakeLog]:
-        made: list[Storage] = []
-
-        def make(bounds: Bounds | None = None) -> object:
-            made.append(open_storage(f"rocksdb:///{tmp_path}/{len(made)}", bounds))
-            return made[-1].log
-
-        yield make
-        for storage in made:
-            await storage.close()
+class TestRocksDBLog(LogByURL):
+    pattern = "rocksdb:///{}/{}"
 
 
 class TestDirectoryBesideRocksDB(DirectorySuite):
@@ -68,19 +58,7 @@ class TestDirectoryBesideRocksDB(DirectorySuite):
 
 
 async def test_what_was_stored_is_there_after_reopening(url: str):
-    conversation, sent = uuid4(), draft(uuid4())
-    storage = open_storage(url)
-    [first] = await storage.log.append([sent])
-    await storage.log.append([draft(conversation)])
-    await storage.directory.put_shop(Shop("zebra", "Zebra", ()))
-    await storage.close()
-
-    storage = open_storage(url)
-    assert await storage.log.append([sent]) == [Appended(fresh(first), fresh=False)]
-    [second] = await storage.log.append([draft(conversation)])
-    assert fresh(second).seq == 2
-    assert await storage.directory.list_shops() == [Shop("zebra", "Zebra", ())]
-    await storage.close()
+    await is_there_after_reopening(url)
 
 
 async def test_bad_work_fails_alone(storage: Storage):

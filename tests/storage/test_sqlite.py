@@ -15,13 +15,13 @@ from uuid import uuid4
 import pytest
 
 from storage import readers
-from storage.base import Agent, Appended, Directory, Shop, StoreBusy, StoreUnavailable
-from storage.commit import Bounds
+from storage.base import Agent, Directory, Shop, StoreBusy, StoreUnavailable
 from storage.directory import AGENTS, SHOPS
 from storage.open import Storage, open_storage
 from storage.sqlite import connect, log
 from tests.conformance.directory_suite import DirectorySuite
-from tests.conformance.log_suite import LogSuite, MakeLog, draft, fresh
+from tests.conformance.log_suite import draft, fresh
+from tests.storage.opened import LogByURL, is_there_after_reopening
 
 
 @pytest.fixture
@@ -31,18 +31,8 @@ async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
     await storage.close()
 
 
-class TestSQLiteLog(LogSuite):
-    @pytest.fixture
-    async def make(self, tmp_path: Path) -> AsyncIterator[MakeLog]:
-        made: list[Storage] = []
-
-        def make(bounds: Bounds | None = None) -> object:
-            made.append(open_storage(f"sqlite:///{tmp_path}/{len(made)}.db", bounds))
-            return made[-1].log
-
-        yield make
-        for storage in made:
-            await storage.close()
+class TestSQLiteLog(LogByURL):
+    pattern = "sqlite:///{}/{}.db"
 
 
 class TestSQLiteDirectory(DirectorySuite):
@@ -52,19 +42,7 @@ class TestSQLiteDirectory(DirectorySuite):
 
 
 async def test_what_was_stored_is_there_after_reopening(tmp_path: Path):
-    url, conversation, sent = f"sqlite:///{tmp_path}/shop.db", uuid4(), draft(uuid4())
-    storage = open_storage(url)
-    [first] = await storage.log.append([sent])
-    await storage.log.append([draft(conversation)])
-    await storage.directory.put_shop(Shop("zebra", "Zebra", ()))
-    await storage.close()
-
-    storage = open_storage(url)
-    assert await storage.log.append([sent]) == [Appended(fresh(first), fresh=False)]
-    [second] = await storage.log.append([draft(conversation)])
-    assert fresh(second).seq == 2
-    assert await storage.directory.list_shops() == [Shop("zebra", "Zebra", ())]
-    await storage.close()
+    await is_there_after_reopening(f"sqlite:///{tmp_path}/shop.db")
 
 
 async def test_a_commit_is_synced_before_it_returns(tmp_path: Path):
