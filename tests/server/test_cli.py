@@ -9,7 +9,7 @@ from server.cli import cli
 from storage.migrations import HEAD
 
 PASSWORD = {"TRADEWIND_AGENT_PASSWORD": "correct horse"}
-WIDE = {"COLUMNS": "200", "NO_COLOR": "1"}
+WIDE = {"COLUMNS": "400", "NO_COLOR": "1"}
 
 
 @pytest.fixture
