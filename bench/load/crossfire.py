@@ -123,6 +123,9 @@ async def _person(field: _Field, number: int, token: str, mine: UUID | None) -> 
         field.joined.release()
         await _say(field, number, client, mine)
         await field.answered.wait()
+        # Over QUIC, who says nothing hears of a worker's death with the next heartbeat, after up to
+        # 25 s: a question now finds a session that lives.
+        await _read(client, mine or next(iter(field.sends)))
         await asyncio.sleep(GATHER)
         hearing.cancel()
         await asyncio.gather(hearing, return_exceptions=True)
