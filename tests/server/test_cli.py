@@ -5,11 +5,18 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from server.cli import cli
+from server.cli import cli, options
 from storage.migrations import HEAD
 
 PASSWORD = {"TRADEWIND_AGENT_PASSWORD": "correct horse"}
 WIDE = {"COLUMNS": "400", "NO_COLOR": "1"}
+
+
+@pytest.fixture(autouse=True)
+def _on_a_wide_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the screen was when the consoles were made: no line is broken."""
+    for console in (options.out, options.err):
+        monkeypatch.setattr(console, "width", 400)
 
 
 @pytest.fixture
