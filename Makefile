@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 BIN := .venv/bin
 # Files of tests that run at once. Most of them wait for servers and links more than they compute.
-JOBS ?= 3
+JOBS ?= 2
 
 .PHONY: help needs setup demo test check lint types contracts unit web web-check lock clean
 

@@ -59,7 +59,7 @@ async def dialling(target: Target, credentials: Credentials, **changes: Any) -> 
         life.serve,
         tell=life.told.put_nowait,
         random=Random(1),
-        **{"head_start": 0.2, "retry_quic": 0.3, **changes},
+        **{"head_start": 1.0, "retry_quic": 0.3, **changes},
     )
     running = asyncio.ensure_future(life.dialler.run())
     try:
@@ -103,7 +103,7 @@ async def test_quic_when_it_works(tmp_path: Path) -> None:
     here, there = deployment.credentials("here"), deployment.credentials("there")
     async with (
         listening(there) as ear,
-        dialling(Target("there", HOST, ear.port), here) as life,
+        dialling(Target("there", HOST, ear.port), here, head_start=10.0) as life,
     ):
         link = await life.up()
         assert life.dialler.link is link
