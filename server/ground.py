@@ -39,7 +39,7 @@ from server.service.coordinator.remote import RemoteLoad, RemoteLocks, linked
 from server.service.outbox import Announcer
 from storage.hot import HotLog
 from storage.open import Storage, open_remote, open_storage
-from storage.redis import Redis, connect
+from storage.redis import connect
 
 Start = Callable[[Coroutine[None, None, None]], None]
 """Starts a task that runs in the background."""
@@ -77,7 +77,6 @@ class Ground(Struct, frozen=True):
     """Waits until what was published has left, not for long."""
     counts: Callable[[], Counts] = dict
     """For the metrics: what happened to each part."""
-    redis: Redis | None = None
 
 
 def is_site(settings: Settings) -> bool:
@@ -111,11 +110,8 @@ def worker(shared: Shared, start: Start, stack: AsyncExitStack) -> Ground:
         stack.push_async_callback(part.close)
     start(bus.run())
 
-    def on_gap(act: Callable[[], None]) -> None:
-        bus.on_gap = act
-
     taken = RemoteLocks(link), RemoteLoad(link)
-    return Ground(storage, bus, _presence(bus), *taken, _by_the_store, on_gap)
+    return Ground(storage, bus, _presence(bus), *taken, _by_the_store, _hook(bus))
 
 
 def site(settings: Settings, start: Start, stack: AsyncExitStack) -> Ground:
@@ -136,9 +132,6 @@ def site(settings: Settings, start: Start, stack: AsyncExitStack) -> Ground:
     start(bus.run())
     start(announcer.run())
 
-    def on_gap(act: Callable[[], None]) -> None:
-        bus.on_gap = act
-
     def counts() -> Counts:
         return {
             "bus": bus.counts,
@@ -155,10 +148,9 @@ def site(settings: Settings, start: Start, stack: AsyncExitStack) -> Ground:
         RedisLocks(redis, storage.journal, prefix),
         RedisLoad(redis, prefix),
         announcer.publish,
-        on_gap,
+        _hook(bus),
         partial(_flush, bus),
         counts,
-        redis,
     )
 
 
@@ -173,6 +165,15 @@ async def _flush(bus: RedisBus) -> None:
 
 def _presence(bus: Bus) -> Presence:
     return Presence(bus, uuid4(), asyncio.get_running_loop().time)
+
+
+def _hook(bus: UnixBus | RedisBus) -> Callable[[Callable[[], None]], None]:
+    """Sets what a bus does about a gap."""
+
+    def on_gap(act: Callable[[], None]) -> None:
+        bus.on_gap = act
+
+    return on_gap
 
 
 def _never(act: Callable[[], None]) -> None:
