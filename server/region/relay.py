@@ -109,19 +109,12 @@ class Relay:
             if self.link is link:
                 self.link = None
 
-    def pass_on(self, passing: Passing) -> None:
-        """Tell the other region of something that only matters now, if it can be told."""
+    def tell(self, message: Passing | Want) -> None:
+        """Say what only matters now, if there is a link: an event is late already, and what is
+        missing is asked for again in time."""
         if self.link is not None:
             try:
-                self.link.send(b"", messages.encode(passing))
-            except (LinkFull, SessionClosed):
-                pass  # It is late already.
-
-    def want(self, want: Want) -> None:
-        """Ask for what is missing. Asked again in time, if this gets lost."""
-        if self.link is not None:
-            try:
-                self.link.send(b"", messages.encode(want))
+                self.link.send(b"", messages.encode(message))
             except (LinkFull, SessionClosed):
                 pass
 

@@ -154,12 +154,12 @@ async def test_what_only_matters_now_is_told_while_there_is_a_link(
     here: Region, there: Region
 ) -> None:
     passing, want = Passing("zebra", Raw(messages.encode([0]))), Want(CHATS[0], Head(1, 4))
-    here.relay.pass_on(passing)
+    here.relay.tell(passing)
     async with link_pair(Network(), ("cn", "eu")) as (mine, theirs):
         working = asyncio.gather(here.relay.serve(mine), there.relay.serve(theirs))
         await until(lambda: here.relay.skew is not None)
-        here.relay.pass_on(passing)
-        here.relay.want(want)
+        here.relay.tell(passing)
+        here.relay.tell(want)
         await until(lambda: there.store.wants)
         mine.close(CloseCode.GOING_AWAY)
         await working
