@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from storage.base import Appended, Shop
+from storage.base import Appended, Shop, StoreUnavailable
 from storage.commit import Bounds
 from storage.open import Storage, open_storage
 from tests.conformance.log_suite import LogSuite, MakeLog, draft, fresh
@@ -47,3 +50,21 @@ async def is_there_after_reopening(url: str) -> None:
     assert fresh(second).seq == 2
     assert await storage.directory.list_shops() == [Shop("zebra", "Zebra", ())]
     await storage.close()
+
+
+def serves_one_process(url: str) -> None:
+    """While another process has it open, it is refused in words; afterwards it opens."""
+    hold = (
+        "import sys; from storage.open import open_storage\n"
+        f"open_storage({url!r}); print('open', flush=True); sys.stdin.read()"
+    )
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=pipe, stdout=pipe) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == b"open\n"
+            with pytest.raises(StoreUnavailable, match="open in another process"):
+                open_storage(url)
+        finally:
+            other.kill()
+    asyncio.run(open_storage(url).close())

@@ -6,8 +6,6 @@ import asyncio
 import os
 import shutil
 import stat
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
@@ -27,7 +25,7 @@ from storage.schema import WrongSchema
 from storage.url import BadURL, RocksDBPlace, parse
 from tests.conformance.directory_suite import DirectorySuite
 from tests.conformance.log_suite import draft, fresh
-from tests.storage.opened import LogByURL, is_there_after_reopening
+from tests.storage.opened import LogByURL, is_there_after_reopening, serves_one_process
 
 
 @pytest.fixture
@@ -126,19 +124,7 @@ def test_urls(tmp_path: Path):
 
 
 def test_a_folder_serves_one_process(url: str):
-    hold = (
-        "import sys; from storage.open import open_storage\n"
-        f"open_storage({url!r}); print('open', flush=True); sys.stdin.read()"
-    )
-    pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-c", hold], stdin=pipe, stdout=pipe) as other:
-        try:
-            assert other.stdout.readline() == b"open\n"
-            with pytest.raises(StoreUnavailable, match="open in another process"):
-                open_storage(url)
-        finally:
-            other.kill()
-    asyncio.run(open_storage(url).close())
+    serves_one_process(url)
 
 
 async def test_the_same_process_opens_a_folder_once(storage: Storage, url: str):

@@ -6,8 +6,6 @@ import asyncio
 import os
 import sqlite3
 import stat
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
@@ -21,7 +19,7 @@ from storage.open import Storage, open_storage
 from storage.sqlite import connect, log
 from tests.conformance.directory_suite import DirectorySuite
 from tests.conformance.log_suite import draft, fresh
-from tests.storage.opened import LogByURL, is_there_after_reopening
+from tests.storage.opened import LogByURL, is_there_after_reopening, serves_one_process
 
 
 @pytest.fixture
@@ -106,20 +104,7 @@ async def test_a_lock_held_by_another_tool_is_busy(
 
 
 def test_a_file_serves_one_process(tmp_path: Path):
-    url = f"sqlite:///{tmp_path}/shop.db"
-    hold = (
-        "import sys; from storage.open import open_storage\n"
-        f"open_storage({url!r}); print('open', flush=True); sys.stdin.read()"
-    )
-    pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-c", hold], stdin=pipe, stdout=pipe) as other:
-        try:
-            assert other.stdout.readline() == b"open\n"
-            with pytest.raises(StoreUnavailable, match="open in another process"):
-                open_storage(url)
-        finally:
-            other.kill()
-    asyncio.run(open_storage(url).close())
+    serves_one_process(f"sqlite:///{tmp_path}/shop.db")
 
 
 async def test_the_same_process_opens_a_file_once(storage: Storage, tmp_path: Path):

@@ -298,7 +298,8 @@ async def test_answers_that_get_lost(redis_server: RedisServer, redis_prefix: st
     await ground.log.close()
 
 
-async def test_two_coordinators_at_once_on_one_conversation():
+async def in_memory() -> Ground:
+    """Everything in one process; both agents take one conversation."""
     journal = MemoryJournal()
     ground = Ground(
         MemoryLog(),
@@ -310,6 +311,11 @@ async def test_two_coordinators_at_once_on_one_conversation():
     await ground.populate()
     for caller in (ANN, BOB):
         await ground.employ(caller, 1)
+    return ground
+
+
+async def test_two_coordinators_at_once_on_one_conversation():
+    ground = await in_memory()
     async with Process(ground) as one, Process(ground) as two:
         for _ in range(20):
             chat, id = await one.write(), uuid7()
@@ -330,20 +336,11 @@ async def test_two_coordinators_at_once_on_one_conversation():
 
 async def test_a_record_of_a_kind_that_nobody_knows_is_left_alone():
     """As after a downgrade: it is not ours to decide."""
-    journal = MemoryJournal()
-    ground = Ground(
-        MemoryLog(),
-        MemoryDirectory(),
-        journal,
-        LocalLocks(journal, time.monotonic),
-        LocalLoad(time.monotonic),
-    )
-    await ground.populate()
-    for caller in (ANN, BOB):
-        await ground.employ(caller, 1)
+    ground = await in_memory()
     async with Process(ground) as process:
         chat, other = await process.write(), await process.write()
         await process.assign(ANN, chat)
+        journal = ground.journal
         [done] = journal._records.values()
         strange = replace(done, id=uuid7(), kind="strange", key=other, state="committing")
         await journal.put(strange, expected=None)
